@@ -1,0 +1,58 @@
+# make run    environment, data, then the notebook from top to bottom into build/
+# make test   the tests, on the real data where it is to be had
+# make help   all targets
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help env data run test lint format weights diagrams notebook clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+env: $(READY)  ## make the environment in .venv
+
+$(READY): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "hw4 needs Python 3.11 or later; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "[1/3] Environment: installing into $(VENV) (2 to 5 minutes, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
+	@$(PY) -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+data: $(READY)  ## find or download the four data sets and say where they are
+	@$(PY) -m utilities.datasets
+
+run: $(READY)  ## environment, data, the notebook executed into build/hw4.ipynb
+	@echo "[2/3] Data: real where it is found or can be downloaded, else a stand-in (seconds to minutes)"
+	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -W ignore -m utilities.datasets
+	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (about 10 minutes on two cores)"
+	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.run_notebook
+
+test: $(READY)  ## run the tests (about 8 minutes on two cores)
+	@$(PY) -m pytest
+
+lint: $(READY)  ## check style without changing anything
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+format: $(READY)  ## mend what the style check can mend
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+weights: $(READY)  ## train RNN and LSTM anew into model_weights/ (about 20 minutes)
+	@$(PY) -m utilities.train_weights
+
+diagrams: $(READY)  ## draw the diagrams of data/images anew
+	@$(PY) -m utilities.diagrams
+
+notebook: $(READY)  ## execute hw4.ipynb and keep its outputs in it (real data only)
+	@HW4_STANDIN=0 $(PY) -m utilities.run_notebook --output hw4.ipynb
+
+clean:  ## remove what the targets made, but not data and weights
+	rm -rf $(VENV) build .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,366 @@
+"""Question 5: what the RNN and the LSTM share.
+
+Read this first, then ``rnn.py`` and ``lstm.py``, which only choose their
+hyperparameters and stack their layers. Building, saving, loading, training and
+the loss plot are the same for both and live here.
+
+Symbols: N windows, S window length (``max_input_len``), V vocabulary size.
+
+References
+----------
+Elman, "Finding structure in time", Cognitive Science 14 (1990).
+Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9 (1997).
+"""
+
+import json
+import os
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+
+# Read once, when TensorFlow loads: no start-up messages, and the plain kernels round alike
+# on every processor.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+import tensorflow as tf
+
+WEIGHTS_FOLDER = Path(__file__).resolve().parent / "model_weights"
+
+
+class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
+    """Keep the weights of the epoch with the lowest loss, and only the weights.
+
+    The best weights so far go to a file of their own beside ``filepath`` and take
+    its place when training ends, so weights saved by an earlier run survive a
+    training that is cut short.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the best weights are when training has ended; ends in ``.weights.h5``.
+    """
+
+    def __init__(self, filepath):
+        super().__init__(
+            filepath, monitor="loss", mode="min", save_best_only=True, save_weights_only=True
+        )
+        self.unfinished_path = filepath.removesuffix(".weights.h5") + ".unfinished.weights.h5"
+
+    def on_train_begin(self, logs=None):
+        """Start anew: nothing of an earlier training counts."""
+        super().on_train_begin(logs)
+        self.best = np.inf
+        Path(self.unfinished_path).parent.mkdir(parents=True, exist_ok=True)
+        Path(self.unfinished_path).unlink(missing_ok=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Save the weights if this epoch's loss is the lowest yet."""
+        loss = (logs or {}).get("loss", np.nan)
+        if loss < self.best:  # never true of NaN
+            self.best = loss
+            save_weights_only(self.model, self.unfinished_path)
+
+    def on_train_end(self, logs=None):
+        """Put the best weights in their final place."""
+        super().on_train_end(logs)
+        if not np.isfinite(self.best):
+            print(f"The loss was never finite: {self.filepath} was left as it was.")
+            return
+        _without_optimizer(self.model).load_weights(self.unfinished_path)
+        os.replace(self.unfinished_path, self.filepath)
+
+
+class _LossRecorder(tf.keras.callbacks.Callback):
+    """Append each epoch's loss to a list that outlives an interrupted training."""
+
+    def __init__(self, losses):
+        super().__init__()
+        self.losses = losses
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(float(logs["loss"]))
+
+
+class BaseSequentialModel:
+    """Next-character model with a Keras Sequential net inside.
+
+    A subclass sets ``model_name`` and writes ``set_hyperparameters`` and
+    ``define_model``.
+
+    Parameters
+    ----------
+    vocab_size : int
+        V, the number of different characters.
+    max_input_len : int
+        S, the number of characters the model sees before it predicts the next.
+
+    Attributes
+    ----------
+    model : tf.keras.Sequential or None
+        The net; None until ``build_model`` or ``train``.
+    loss_history : dict or None
+        ``{"losses": [one float an epoch]}`` once trained or loaded.
+    hp : dict
+        Hyperparameters.
+    """
+
+    model_name = None
+
+    def __init__(self, vocab_size, max_input_len):
+        self.vocab_size = _positive_int(vocab_size, "vocab_size")
+        self.max_input_len = _positive_int(max_input_len, "max_input_len")
+        self.model = None
+        self.loss_history = None
+        self.hp = {}
+        self.set_hyperparameters()
+
+    def set_hyperparameters(self):
+        """Fill ``hp``; the subclass says with what."""
+        raise NotImplementedError(f"{type(self).__name__} must define set_hyperparameters()")
+
+    def define_model(self):
+        """Return the unbuilt net; the subclass says which layers."""
+        raise NotImplementedError(f"{type(self).__name__} must define define_model()")
+
+    def build_model(self):
+        """Define, compile and build the net for windows of S characters.
+
+        Notes
+        -----
+        RMSprop on the categorical cross-entropy of the next character. The course's
+        summary shows the net built for length V; the window length S is what the
+        net really reads.
+        """
+        model = self.define_model()
+        model.compile(
+            optimizer=tf.keras.optimizers.RMSprop(learning_rate=self.hp["learning_rate"]),
+            loss="categorical_crossentropy",
+        )
+        model.build(input_shape=(None, self.max_input_len))
+        self.model = model
+
+    def save_model_path(self):
+        """Return the path of the saved weights, as seen from the working directory."""
+        return _seen_from_here(WEIGHTS_FOLDER / f"{self.model_name}_model.weights.h5")
+
+    def save_losses_path(self):
+        """Return the path of the saved loss history, as seen from the working directory."""
+        return _seen_from_here(WEIGHTS_FOLDER / f"{self.model_name}_losses.json")
+
+    def get_callbacks(self):
+        """Return the callbacks of a training.
+
+        Returns
+        -------
+        list of tf.keras.callbacks.Callback
+            A checkpoint of the weights with the lowest loss, and a learning rate cut
+            to a fifth whenever the loss has not fallen for an epoch, down to 0.001.
+        """
+        return [
+            BestWeightsCheckpoint(self.save_model_path()),
+            tf.keras.callbacks.ReduceLROnPlateau(
+                monitor="loss", factor=0.2, patience=1, min_lr=0.001
+            ),
+        ]
+
+    def train(self, x, y, train_from_scratch=False):
+        """Load the saved weights if they fit, else train and save them.
+
+        Parameters
+        ----------
+        x : array_like of int, shape (N, S)
+            Windows of character indices.
+        y : array_like of int, shape (N, 1) or (N,)
+            Index of the character that follows each window.
+        train_from_scratch : bool
+            Train anew even if saved weights fit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x or y has the wrong type or shape, is empty, or holds an index
+            outside the vocabulary.
+
+        Notes
+        -----
+        A saved file that cannot be used is named and renamed, never overwritten.
+        An interrupted training leaves the net with its weights so far and
+        ``loss_history`` with the epochs done; running it again starts anew.
+        """
+        x = self._checked_indices(x, "x", (self.max_input_len,))
+        y = self._checked_indices(np.reshape(y, (-1, 1)) if np.ndim(y) == 1 else y, "y", (1,))
+        if len(x) != len(y):
+            raise ValueError(f"x and y must have equally many rows, got {len(x)} and {len(y)}")
+        if not train_from_scratch and self._load():
+            print(f"Loaded saved {self.model_name} model and weights.")
+            return
+        self._fit(x, y)
+
+    def plot_loss(self):
+        """Draw the training loss by epoch with matplotlib.
+
+        Raises
+        ------
+        ValueError
+            If there is no loss history: the model was neither trained nor loaded.
+        """
+        if not self.loss_history or not self.loss_history.get("losses"):
+            raise ValueError(
+                f"{self.model_name} has no loss history to plot: expected train() to be called "
+                f"first, got loss_history = {self.loss_history!r}"
+            )
+        import matplotlib.pyplot as plt  # a grader may have TensorFlow without matplotlib
+
+        losses = self.loss_history["losses"]
+        _, ax = plt.subplots()
+        ax.plot(range(1, len(losses) + 1), losses, marker="o")
+        ax.set(xlabel="epoch", ylabel="training loss (nats per character)")
+        ax.set_title(f"{self.model_name} training loss")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+
+    def _fit(self, x, y):
+        """Train a fresh net on one-hot targets and save weights and losses."""
+        self.build_model()
+        self.loss_history = {"losses": []}
+        targets = np.eye(self.vocab_size, dtype=np.float32)[y[:, 0]]  # (N, V)
+        self.model.fit(
+            x,
+            targets,
+            batch_size=self.hp["batch_size"],
+            epochs=self.hp["epochs"],
+            callbacks=[*self.get_callbacks(), _LossRecorder(self.loss_history["losses"])],
+            verbose=2,  # a line an epoch: a bar would fill the notebook
+        )
+        _write_json(self.save_losses_path(), self.loss_history)
+
+    def _load(self):
+        """Load saved weights and losses; say why and return False if there are none that fit."""
+        path = self.save_model_path()
+        if not os.path.exists(path):
+            print(f"No saved {self.model_name} weights at {path}: {self._training_notice()}")
+            return False
+        try:
+            weights = self._read_weights(path)
+        except Exception as error:  # h5py and Keras raise many kinds for a damaged file
+            kept = _set_aside(path)
+            print(f"{path} does not hold weights of this {self.model_name} ({_first_line(error)}).")
+            print(f"It was kept as {kept}; {self._training_notice()}")
+            return False
+        if self.model is None:
+            self.build_model()
+        self.model.set_weights(weights)
+        self.loss_history = self._read_losses()
+        return True
+
+    def _read_weights(self, path):
+        """Return the saved arrays, read into a net apart so that a bad file changes nothing."""
+        net = self.define_model()
+        net.build(input_shape=(None, self.max_input_len))
+        net.load_weights(path)
+        weights = net.get_weights()
+        if not all(np.isfinite(array).all() for array in weights):
+            raise ValueError("expected finite weights, got NaN or infinity")
+        return weights
+
+    def _read_losses(self):
+        """Return the saved history, or None with a word on what is wrong with the file."""
+        path = self.save_losses_path()
+        if not os.path.exists(path):
+            print(f"No saved {self.model_name} loss history at {path}.")
+            return None
+        try:
+            losses = json.loads(Path(path).read_text(encoding="utf-8"))["losses"]
+            if not np.isfinite(np.array(losses, dtype=float)).all() or np.ndim(losses) != 1:
+                raise ValueError("expected a list of finite losses")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            kept = _set_aside(path)
+            print(f"{path} is not a loss history ({_first_line(error)}); it was kept as {kept}.")
+            return None
+        return {"losses": [float(loss) for loss in losses]}
+
+    def _training_notice(self):
+        return f"training from scratch now, {self.hp['epochs']} epochs."
+
+    def _checked_indices(self, values, name, row_shape):
+        """Return values as an int array of rows of row_shape within the vocabulary."""
+        array = np.asarray(values)
+        if not (np.issubdtype(array.dtype, np.integer) or _is_whole(array)):
+            raise TypeError(f"{name} must hold whole character indices, got dtype {array.dtype}")
+        if array.shape[1:] != row_shape or len(array) == 0:
+            expected = ("N", *row_shape)
+            raise ValueError(f"{name} must have shape {expected}, N > 0, got {array.shape}")
+        if array.min() < 0 or array.max() >= self.vocab_size:
+            raise ValueError(
+                f"{name} must hold indices from 0 to {self.vocab_size - 1}, "
+                f"got {array.min()} to {array.max()}"
+            )
+        return array.astype(np.int32)
+
+
+def save_weights_only(model, path):
+    """Write a net's weights without its optimizer's state, atomically.
+
+    Parameters
+    ----------
+    model : tf.keras.Sequential
+        A built net.
+    path : str
+        Target file; ends in ``.weights.h5``.
+    """
+    temporary = f"{path.removesuffix('.weights.h5')}.{os.getpid()}.weights.h5"
+    _without_optimizer(model).save_weights(temporary)
+    os.replace(temporary, path)
+
+
+def _without_optimizer(model):
+    """Return a net of the same layers that was never compiled: it has only weights to save."""
+    bare = tf.keras.Sequential(model.layers)
+    bare.build(model.input_shape)
+    return bare
+
+
+def _write_json(path, content):
+    """Write JSON so that the file is always the old or the new one, whole."""
+    temporary = f"{path}.{os.getpid()}"
+    Path(temporary).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _set_aside(path):
+    """Rename a file to the first free ``path.unusable-1``, ``-2``, ... and return that name."""
+    number = 1
+    while os.path.exists(f"{path}.unusable-{number}"):
+        number += 1
+    kept = f"{path}.unusable-{number}"
+    os.replace(path, kept)
+    return kept
+
+
+def _seen_from_here(path):
+    """Return path relative to the working directory where that is possible."""
+    try:
+        return os.path.relpath(path)
+    except ValueError:  # another drive on Windows
+        return str(path)
+
+
+def _first_line(error):
+    """Return an exception in one short line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:120].rstrip(".:")
+
+
+def _positive_int(value, name):
+    """Return value as an int if it is a positive whole number."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a positive integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value}")
+    return int(value)
+
+
+def _is_whole(array):
+    """Tell whether a float array holds only whole numbers."""
+    return np.issubdtype(array.dtype, np.floating) and bool(np.all(array == np.floor(array)))

@@ -1,0 +1,84 @@
+"""Question 2.1.2: a small convolutional net for 28 x 28 grey images.
+
+Symbols: N images, C channels, H and W height and width.
+"""
+
+import torch
+from torch import nn
+
+DROPOUT = 0.2
+NEGATIVE_SLOPE = 0.01
+
+
+class CNN(nn.Module):
+    """Four convolutions, two poolings and three linear layers; 867,418 parameters.
+
+    Attributes
+    ----------
+    feature_extractor : nn.Sequential
+        (N, 1, 28, 28) -> (N, 64, 7, 7).
+    avg_pooling : nn.AdaptiveAvgPool2d
+        To (N, 64, 7, 7) whatever the size of the image.
+    classifier : nn.Sequential
+        (N, 3136) -> (N, 10).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.feature_extractor = nn.Sequential(
+            *_convolution(1, 8),
+            *_convolution(8, 32),
+            nn.MaxPool2d(2),
+            nn.Dropout(DROPOUT),
+            *_convolution(32, 32),
+            *_convolution(32, 64),
+            nn.MaxPool2d(2),
+            nn.Dropout(DROPOUT),
+        )
+        self.avg_pooling = nn.AdaptiveAvgPool2d((7, 7))
+        self.classifier = nn.Sequential(
+            nn.Linear(64 * 7 * 7, 256),
+            nn.LeakyReLU(NEGATIVE_SLOPE),
+            nn.Dropout(DROPOUT),
+            nn.Linear(256, 128),
+            nn.LeakyReLU(NEGATIVE_SLOPE),
+            nn.Dropout(DROPOUT),
+            nn.Linear(128, 10),
+        )
+
+    def forward(self, x):
+        """Return the logits of the ten classes.
+
+        Parameters
+        ----------
+        x : torch.Tensor of float, shape (N, 1, H, W)
+            Grey images in [0, 1]; H = W = 28 for Fashion-MNIST, at least 4.
+
+        Returns
+        -------
+        torch.Tensor, shape (N, 10)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not a float tensor of that shape.
+        """
+        _check_images(x)
+        x = self.avg_pooling(self.feature_extractor(x))  # (N, 64, 7, 7)
+        return self.classifier(torch.flatten(x, start_dim=1))  # (N, 10)
+
+
+def _convolution(channels_in, channels_out):
+    """Return a 3 x 3 convolution that keeps height and width, and its activation."""
+    return (
+        nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1),
+        nn.LeakyReLU(NEGATIVE_SLOPE),
+    )
+
+
+def _check_images(x):
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        came = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
+        raise TypeError(f"x must be a float tensor of images, got {came}")
+    if x.ndim != 4 or x.shape[1] != 1 or min(x.shape[2:]) < 4:
+        raise ValueError(f"x must have shape (N, 1, H, W), H and W >= 4, got {tuple(x.shape)}")

@@ -1,0 +1,456 @@
+"""Question 2.1.3: training the convolutional net, and asking it.
+
+``Trainer`` is what the notebook calls. ``MemoryLoader`` feeds it: a data set that lies
+in memory as one uint8 tensor is transformed a batch at a time instead of an image at a
+time, each image still with its own flip and its own angle; any other data set goes
+through PyTorch's DataLoader.
+
+Symbols: N images, H and W height and width, B batch size.
+
+References
+----------
+Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
+Smith and Topin, "Super-convergence: very fast training of neural networks using large
+learning rates", arXiv 1708.07120 (2017).
+Zhang et al., "Why gradient clipping accelerates training", arXiv 1905.11881 (2019).
+"""
+
+from functools import partial
+from numbers import Integral, Real
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from torchvision.transforms import InterpolationMode, v2
+from tqdm import tqdm
+
+EVALUATION_BATCH = 500
+MAX_GRADIENT_NORM = 1.0
+WARM_UP = 0.2  # share of the training in which the learning rate rises
+WEIGHT_DECAY = 0.01
+
+
+class Trainer:
+    """Train a classifier of images and keep its history.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Returns logits (N, 10) for images (N, 1, H, W).
+    trainset, testset : torch.utils.data.Dataset
+        Map-style data sets of (image, class) with their transformations.
+    num_epochs : int
+    batch_size : int
+    init_lr : float
+        Highest learning rate; it rises to this value and falls to nearly zero again.
+    device : str or torch.device
+        "cpu", "cuda", "mps", ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting makes no sense or a data set is empty.
+    """
+
+    def __init__(
+        self, model, trainset, testset, num_epochs=5, batch_size=16, init_lr=1e-3, device="cpu"
+    ):
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+        _check_dataset(trainset, "trainset")
+        _check_dataset(testset, "testset")
+        _check_count(num_epochs, "num_epochs")
+        _check_count(batch_size, "batch_size")
+        _check_learning_rate(init_lr)
+        self.device = _checked_device(device)
+        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.trainset = trainset
+        self.testset = testset
+        self.num_epochs = num_epochs
+        self.batch_size = batch_size
+        self.init_lr = init_lr
+        self._forget_history()
+
+    def train(self):
+        """Train for ``num_epochs`` epochs, validating after each on the test set.
+
+        Notes
+        -----
+        AdamW on the cross-entropy, its learning rate raised and lowered once over the
+        whole training, gradients clipped to norm 1. Interrupting keeps the history of
+        the epochs done; calling it again starts a new history and goes on from the
+        weights the model then has.
+        """
+        self._forget_history()
+        was_training = self.model.training
+        loader = MemoryLoader.of(self.trainset, self.batch_size, self.device, shuffle=True)
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=self.init_lr, weight_decay=WEIGHT_DECAY
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=self.init_lr,
+            total_steps=self.num_epochs * len(loader) + 1,
+            pct_start=WARM_UP,
+        )
+        try:
+            for epoch in range(1, self.num_epochs + 1):
+                train_loss, train_accuracy = self._train_epoch(epoch, loader, optimizer, schedule)
+                self._validate(epoch, train_loss, train_accuracy)
+        finally:
+            self.model.train(was_training)
+
+    def get_training_history(self):
+        """Return losses and accuracies by epoch.
+
+        Returns
+        -------
+        tuple of four lists of float
+            Training losses, training accuracies, validation losses, validation
+            accuracies; accuracies are shares from 0 to 1.
+        """
+        return (
+            self.train_losses,
+            self.train_accuracies,
+            self.validation_losses,
+            self.validation_accuracies,
+        )
+
+    def predict(self, testloader):
+        """Return the model's probabilities and classes for the images of a loader.
+
+        Parameters
+        ----------
+        testloader : iterable
+            Yields batches of (images, classes), for example a DataLoader.
+
+        Returns
+        -------
+        probabilities : torch.Tensor of float, shape (N, 10)
+        predicted : torch.Tensor of int, shape (N,)
+        true : torch.Tensor of int, shape (N,)
+            All on the CPU, in the loader's order.
+
+        Raises
+        ------
+        ValueError
+            If the loader yields nothing.
+        """
+        batches = [(logits, labels) for logits, labels in self._evaluated(testloader)]
+        if not batches:
+            raise ValueError("testloader must yield at least one batch, got none")
+        logits, labels = (torch.cat(parts).cpu() for parts in zip(*batches, strict=True))
+        probabilities = torch.softmax(logits, dim=1)
+        return probabilities, probabilities.argmax(dim=1), labels
+
+    def _forget_history(self):
+        self.train_losses, self.train_accuracies = [], []
+        self.validation_losses, self.validation_accuracies = [], []
+
+    def _train_epoch(self, epoch, loader, optimizer, schedule):
+        """Pass once over the training images; return mean loss and accuracy."""
+        self.model.train()
+        total = _Running(self.device)
+        with tqdm(loader, desc=f"Epoch {epoch}/{self.num_epochs}", unit="batch") as bar:
+            for images, labels in bar:
+                logits = self.model(images)
+                loss = F.cross_entropy(logits, labels)
+                optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
+                optimizer.step()
+                schedule.step()
+                total.add(logits.detach(), labels, loss.detach())
+                if not bar.disable and bar.n % 20 == 0:  # reading the numbers waits for a GPU
+                    bar.set_postfix(loss=f"{total.loss:.3f}", accuracy=f"{total.accuracy:.3f}")
+        return total.loss, total.accuracy
+
+    def _validate(self, epoch, train_loss, train_accuracy):
+        """Measure the test set, add an epoch to the history and print its line."""
+        total = _Running(self.device)
+        for logits, labels in self._evaluated(
+            MemoryLoader.of(self.testset, EVALUATION_BATCH, self.device, shuffle=False)
+        ):
+            total.add(logits, labels, F.cross_entropy(logits, labels))
+        self.train_losses.append(train_loss)
+        self.train_accuracies.append(train_accuracy)
+        self.validation_losses.append(total.loss)
+        self.validation_accuracies.append(total.accuracy)
+        print(
+            f"Epoch {epoch}: Validation Loss: {total.loss:.2f}, "
+            f"Validation Accuracy: {total.accuracy:.3f}"
+        )
+
+    def _evaluated(self, loader):
+        """Yield the logits and labels of each batch; leave the model in the mode it was in."""
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                for images, labels in loader:
+                    images, labels = images.to(self.device), torch.as_tensor(labels)
+                    yield self.model(images), labels.to(self.device)
+        finally:
+            self.model.train(was_training)
+
+
+class _Running:
+    """Mean loss and accuracy so far, summed on the device so that batches need not wait."""
+
+    def __init__(self, device):
+        self.loss_sum = torch.zeros((), device=device)
+        self.right = torch.zeros((), device=device)
+        self.count = 0
+
+    def add(self, logits, labels, mean_loss):
+        self.loss_sum += mean_loss * len(labels)
+        self.right += (logits.argmax(dim=1) == labels).sum()
+        self.count += len(labels)
+
+    @property
+    def loss(self):
+        return self.loss_sum.item() / self.count
+
+    @property
+    def accuracy(self):
+        return self.right.item() / self.count
+
+
+class MemoryLoader:
+    """Batches of a data set that lies in memory, transformed a batch at a time.
+
+    Parameters
+    ----------
+    images : torch.Tensor of uint8, shape (N, H, W)
+    labels : torch.Tensor of int, shape (N,)
+    transform : callable
+        From uint8 (B, 1, H, W) to float (B, 1, H, W).
+    batch_size : int
+    device : torch.device
+    shuffle : bool
+        Whether each pass draws a new order from PyTorch's global generator.
+    """
+
+    def __init__(self, images, labels, transform, batch_size, device, shuffle):
+        self.images = images.to(device)
+        self.labels = labels.to(device)
+        self.transform = transform
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+
+    @classmethod
+    def of(cls, dataset, batch_size, device, shuffle):
+        """Return the quickest loader that gives this data set's images.
+
+        Parameters
+        ----------
+        dataset : torch.utils.data.Dataset
+            With uint8 ``data``, ``targets`` and a known ``transform``, as torchvision's
+            FashionMNIST has, it is read from memory; else by a DataLoader.
+        batch_size : int
+        device : torch.device
+        shuffle : bool
+
+        Returns
+        -------
+        MemoryLoader or DataLoader
+        """
+        images, labels = getattr(dataset, "data", None), getattr(dataset, "targets", None)
+        transform = batch_transform(getattr(dataset, "transform", None))
+        in_memory = (
+            isinstance(images, torch.Tensor)
+            and images.dtype == torch.uint8
+            and images.ndim == 3
+            and isinstance(labels, torch.Tensor)
+            and getattr(dataset, "target_transform", None) is None
+        )
+        if in_memory and transform is not None:
+            return cls(images, labels, transform, batch_size, device, shuffle)
+        return DeviceLoader(dataset, batch_size, device, shuffle)
+
+    def __len__(self):
+        return -(-len(self.labels) // self.batch_size)
+
+    def __iter__(self):
+        count = len(self.labels)
+        order = torch.randperm(count) if self.shuffle else torch.arange(count)
+        for rows in order.to(self.images.device).split(self.batch_size):
+            batch = self.transform(self.images[rows].unsqueeze(1))
+            yield batch.contiguous(memory_format=torch.channels_last), self.labels[rows]
+
+
+class DeviceLoader:
+    """PyTorch's DataLoader with its batches moved to a device.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+    batch_size : int
+    device : torch.device
+    shuffle : bool
+    """
+
+    def __init__(self, dataset, batch_size, device, shuffle):
+        self.loader = DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
+        self.device = device
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        for images, labels in self.loader:
+            yield images.to(self.device), labels.to(self.device)
+
+
+def batch_transform(transform):
+    """Return the batch form of a chain of transformations, or None if it has none.
+
+    Parameters
+    ----------
+    transform : v2.Compose
+        Of ToImage, ToDtype(float32, scale=True), RandomHorizontalFlip and
+        RandomApply([RandomRotation]), in any order that converts first.
+
+    Returns
+    -------
+    callable or None
+        From uint8 (B, 1, H, W) to float32 (B, 1, H, W); every image is drawn for apart,
+        with the probabilities of ``transform``.
+    """
+    if not isinstance(transform, v2.Compose):
+        return None
+    steps = [_batch_step(step) for step in transform.transforms]
+    converts_first = [type(step) for step in transform.transforms[:2]] == [v2.ToImage, v2.ToDtype]
+    if not converts_first or None in steps:
+        return None
+    return partial(_apply_all, steps)
+
+
+def _apply_all(steps, images):
+    for step in steps:
+        images = step(images)
+    return images
+
+
+def _batch_step(step):
+    """Return the batch form of one transformation, or None if it is not a known one."""
+    if type(step) is v2.ToImage:
+        return torch.as_tensor
+    if type(step) is v2.ToDtype and step.dtype == torch.float32 and step.scale:
+        return _to_unit_range
+    if type(step) is v2.RandomHorizontalFlip:
+        return partial(flip_some, p=step.p)
+    if type(step) is v2.RandomApply and len(step.transforms) == 1:
+        inner = step.transforms[0]
+        if type(inner) is v2.RandomRotation and _is_plain_rotation(inner):
+            return partial(rotate_some, degrees=inner.degrees, p=step.p)
+    return None
+
+
+def _is_plain_rotation(rotation):
+    return (
+        rotation.interpolation == InterpolationMode.NEAREST
+        and not rotation.expand
+        and rotation.center is None
+        and not rotation.fill
+    )
+
+
+def _to_unit_range(images):
+    return images.to(torch.float32) / 255
+
+
+def flip_some(images, p):
+    """Mirror each image left to right with probability p.
+
+    Parameters
+    ----------
+    images : torch.Tensor, shape (B, 1, H, W)
+    p : float
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 1, H, W)
+    """
+    chosen = torch.rand(len(images), device=images.device) < p
+    return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+
+
+def rotate_some(images, degrees, p):
+    """Turn each image with probability p, by its own uniformly drawn angle.
+
+    Parameters
+    ----------
+    images : torch.Tensor of float, shape (B, 1, H, W)
+        Changed in place.
+    degrees : sequence of two floats
+        Smallest and largest angle.
+    p : float
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 1, H, W)
+    """
+    chosen = (torch.rand(len(images), device=images.device) < p).nonzero().squeeze(1)
+    low, high = degrees
+    angles = torch.empty(len(chosen), device=images.device).uniform_(low, high)
+    images[chosen] = rotate(images[chosen], angles)
+    return images
+
+
+def rotate(images, angles):
+    """Turn each image about its centre, counter-clockwise, black coming in at the corners.
+
+    Parameters
+    ----------
+    images : torch.Tensor of float, shape (B, 1, H, W)
+    angles : torch.Tensor of float, shape (B,)
+        In degrees.
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 1, H, W)
+        Each pixel is the nearest one of the image that was turned.
+    """
+    height, width = images.shape[-2:]
+    cos, sin = torch.cos(torch.deg2rad(angles)), torch.sin(torch.deg2rad(angles))
+    theta = torch.zeros(len(images), 2, 3, device=images.device)  # where each pixel comes from
+    theta[:, 0, 0], theta[:, 0, 1] = cos, -sin * height / width
+    theta[:, 1, 0], theta[:, 1, 1] = sin * width / height, cos
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="nearest", align_corners=False)
+
+
+def _check_dataset(dataset, name):
+    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        raise TypeError(
+            f"{name} must be a data set with len() and indexing, got {type(dataset).__name__}"
+        )
+    if len(dataset) == 0:
+        raise ValueError(f"{name} must hold at least one image, got none")
+
+
+def _check_count(value, name):
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a positive integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value}")
+
+
+def _check_learning_rate(init_lr):
+    if isinstance(init_lr, bool) or not isinstance(init_lr, Real):
+        raise TypeError(f"init_lr must be a positive number, got {init_lr!r}")
+    if not 0 < init_lr < float("inf"):
+        raise ValueError(f"init_lr must be a finite number above 0, got {init_lr}")
+
+
+def _checked_device(device):
+    """Return a torch.device that a tensor can be made on."""
+    try:
+        device = torch.device(device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = (str(error).splitlines() or ["unknown"])[0]
+        raise ValueError(f"device must be one PyTorch can use, got {device!r}: {reason}") from None
+    return device

@@ -1,0 +1,78 @@
+"""What several test files share: snapshots, rejections, fresh interpreters, toy data."""
+
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# What a public function may raise on bad input; anything else reads like a crash.
+REFUSALS = (ValueError, TypeError)
+
+
+@contextmanager
+def no_warnings():
+    """Turn every warning inside the block into a failure."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def state_of(thing):
+    """Take a picture of an object's attributes that compares by value, NaN included."""
+    return {name: pickle.dumps(value) for name, value in vars(thing).items()}
+
+
+@contextmanager
+def refused(match, unchanged=None):
+    """Expect a clear refusal that says ``match`` and leaves ``unchanged`` as it was."""
+    before = None if unchanged is None else state_of(unchanged)
+    with pytest.raises(REFUSALS, match=match):
+        yield
+    if unchanged is not None:
+        assert state_of(unchanged) == before
+
+
+def stream_position(rng=np.random):
+    """Return where a stream, by default NumPy's global one, stands; compare with ``==``."""
+    name, keys, *rest = rng.get_state()
+    return name, keys.tobytes(), *rest
+
+
+def clean_environment(**changes):
+    """Return this process's environment without PYTHON* variables, with some changed.
+
+    A value of None removes the variable.
+    """
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    for name, value in changes.items():
+        if value is None:
+            env.pop(name, None)
+        else:
+            env[name] = str(value)
+    return env
+
+
+def run_python(code, *args, cwd=ROOT, env=None, flags=(), timeout=300):
+    """Run code in a fresh interpreter and return the completed process."""
+    return subprocess.run(
+        [sys.executable, *flags, "-c", code, *map(str, args)],
+        cwd=cwd,
+        env=clean_environment() if env is None else env,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def one_hot(labels, classes=3):
+    """Return the one-hot rows of integer labels."""
+    return np.eye(classes)[np.asarray(labels)]

@@ -1,0 +1,200 @@
+"""The notebook runs from top to bottom, and what it prints is what was published.
+
+It is executed here with one epoch of the CNN. To check a copy that was executed already, as
+CI does with the full run, name it in HW4_EXECUTED_NOTEBOOK.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from utilities import datasets
+from utilities.run_notebook import NOTEBOOK, execute
+
+ROOT = Path(__file__).resolve().parent.parent
+GIVEN_COPY = os.environ.get("HW4_EXECUTED_NOTEBOOK")
+PUBLISHED = json.loads((ROOT / "tests" / "nn_losses.json").read_text())
+LOCAL_TESTS = 20  # lines `test_... passed!`
+
+MACHINE_PATH = re.compile(r"(?<![\w./])/(?:root|home|Users|work|tmp|opt|usr|var)/[\w.-]+")
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def printed(notebook):
+    """Return everything the cells printed, in order."""
+    return "".join(
+        output.text
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if output.output_type == "stream" and output.name == "stdout"
+    )
+
+
+def shown(notebook):
+    """Return everything the cells printed or showed as text or HTML."""
+    parts = [printed(notebook)]
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            parts += [data[kind] for kind in ("text/plain", "text/html") if kind in data]
+    return "\n".join(parts)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """The executed notebook: the given copy, or one run here in a folder of its own."""
+    if GIVEN_COPY:
+        return nbformat.read(ROOT / GIVEN_COPY, as_version=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HW4_CNN_EPOCHS", "1")
+        patch.setenv("HW4_STANDIN", "1")
+        return execute(say=lambda line: None, working_directory=tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture(params=["committed", "executed"])
+def notebook(request):
+    """The notebook as it is committed, then as it was just executed."""
+    if request.param == "committed":
+        return nbformat.read(NOTEBOOK, as_version=4)
+    return request.getfixturevalue("executed")
+
+
+def real(*names):
+    """Skip unless the data sets are real: on a stand-in the published figures cannot come out."""
+    for name in names:
+        if datasets.is_standin(name):
+            pytest.skip(f"the real data set {name} is absent")
+
+
+def figure(pattern, text):
+    """Return all numbers that a pattern's group finds."""
+    found = re.findall(pattern, text)
+    assert found, f"nothing printed matches {pattern!r}"
+    return [float(number.replace(",", "")) for number in found]
+
+
+def test_cells_were_executed_once_and_in_order(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_no_cell_failed_or_wrote_to_stderr(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            assert output.output_type != "error", output
+            assert output.get("name") != "stderr", output
+
+
+def test_outputs_hold_no_path_of_a_machine_and_no_warning(notebook):
+    text = shown(notebook)
+    assert not MACHINE_PATH.findall(text)
+    assert "Warning" not in text
+    assert "\r" not in text
+
+
+def test_cells_are_short_and_sections_numbered(notebook):
+    for cell in code_cells(notebook):
+        assert len([line for line in cell.source.splitlines() if line.strip()]) <= 20, cell.source
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for number in ("1.1", "1.1.1", "1.1.2", "1.1.3", "1.2", "1.3", "1.4"):
+        assert re.search(rf"^#+ {re.escape(number)} ", text, re.M), number
+    for number in ("2.1.1", "2.1.2", "2.1.3", "2.1.4", "2.2", "3.1", "3.2", "3.3", "3.4"):
+        assert re.search(rf"^#+ {re.escape(number)} ", text, re.M), number
+    for number in ("4.1.1", "4.1.2", "4.2", "5.1.1", "5.1.2", "5.2"):
+        assert re.search(rf"^#+ {re.escape(number)} ", text, re.M), number
+
+
+def test_every_local_test_passes(notebook):
+    assert len(re.findall(r"^test_\w+ passed!", printed(notebook), re.M)) == LOCAL_TESTS
+
+
+def test_the_three_trainings_print_the_published_losses(notebook):
+    real("housing")
+    losses = figure(r"Loss after iteration \d+: ([\d.]+)", printed(notebook))
+    assert losses == PUBLISHED["gd"] + PUBLISHED["bgd"] + PUBLISHED["momentum"]
+
+
+def test_the_three_test_cross_entropies_are_the_published_ones(notebook):
+    real("housing")
+    expected = [PUBLISHED["test_cross_entropy"][run] for run in ("gd", "bgd", "momentum")]
+    assert figure(r"Cross entropy loss: ([\d.]+)", printed(notebook)) == expected
+
+
+def test_the_cnn_reaches_the_published_accuracy(notebook):
+    real("fashion_mnist")
+    (epochs,) = figure(r"(\d+) epochs, batches", printed(notebook))
+    (accuracy,) = figure(r"validation accuracy: ([\d.]+)", printed(notebook))
+    # one epoch is only to show that training works: the published figure needs the full run
+    assert accuracy >= (0.930 if epochs > 1 else 0.80)
+
+
+def test_the_forest_reaches_its_goal_on_the_beans(notebook):
+    real("dry_beans")
+    assert figure(r"\naccuracy: ([\d.]+)", printed(notebook))[0] >= 0.880
+
+
+def test_adaboost_reaches_its_goal_on_the_beans(notebook):
+    real("dry_beans")
+    assert figure(r"AdaBoost accuracy: ([\d.]+)", printed(notebook))[0] >= 0.910
+
+
+def test_the_svm_has_the_exact_hyperplane(notebook):
+    text = printed(notebook)
+    # by hand, from the three support vectors: theta = (1/9, 28/45), b = -47/18
+    assert "theta = (0.111, 0.622), intercept = -2.611" in text
+    assert "nearest point: 1.582" in text
+    assert "points on the right side: 100%" in text
+
+
+def test_the_corpus_has_the_published_size(notebook):
+    real("macbeth")
+    text = printed(notebook)
+    assert "102,188 characters, 34 symbols" in text
+    assert "x: (102158, 30)" in text
+    assert "e. all. come, high or low; thy" in text
+
+
+def test_both_text_models_are_loaded_and_have_the_published_sizes(notebook):
+    text = shown(notebook)
+    assert "Loaded saved RNN model and weights." in text
+    assert "Loaded saved LSTM model and weights." in text
+    assert "62,370" in text
+    assert "210,210" in text
+
+
+def test_both_models_write_text(notebook):
+    text = printed(notebook)
+    written = re.findall(r"----- (RNN|LSTM) Model -----\nPrompt: .*\nModel: (.+)", text)
+    assert {name for name, _ in written} == {"RNN", "LSTM"}
+    assert all(len(continuation) >= 150 for _, continuation in written)
+
+
+def test_energy_is_measured_for_each_question(notebook):
+    text = shown(notebook)
+    for number in range(1, 6):
+        assert f"Question {number}" in text
+    assert "g CO2e" in text
+
+
+def test_what_is_committed_comes_from_real_data():
+    committed = nbformat.read(NOTEBOOK, as_version=4)
+    assert "STAND-IN" not in shown(committed)
+
+
+def test_two_runs_print_the_same_figures(executed):
+    real("housing", "fashion_mnist", "dry_beans", "macbeth")
+    committed = printed(nbformat.read(NOTEBOOK, as_version=4))
+    for pattern in (
+        r"Loss after iteration \d+: ([\d.]+)",
+        r"Cross entropy loss: ([\d.]+)",
+        r"accuracy: (0\.\d{4})\b",
+        r"AdaBoost accuracy: ([\d.]+)",
+    ):
+        assert figure(pattern, printed(executed)) == figure(pattern, committed), pattern

@@ -1,0 +1,114 @@
+"""Execute the notebook from top to bottom: ``python -m utilities.run_notebook``.
+
+The copy goes to build/hw4.ipynb unless ``--output`` names another file. A cell that fails
+stops the run with its error and leaves no half-executed copy behind.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOK = ROOT / "hw4.ipynb"
+EXECUTED = ROOT / "build" / "hw4.ipynb"
+CELL_SECONDS = 3600
+
+# The kernel's surroundings: no progress bars and no start-up messages in the outputs.
+QUIET = {
+    "TQDM_DISABLE": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+
+
+def execute(source=NOTEBOOK, say=print, working_directory=ROOT):
+    """Execute a notebook in a fresh kernel.
+
+    Parameters
+    ----------
+    source : path-like
+        The notebook; it is not changed.
+    say : callable
+        Called with a line whenever a new section begins.
+    working_directory : path-like
+        Where the kernel starts.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        The executed copy.
+
+    Raises
+    ------
+    nbclient.exceptions.CellExecutionError
+        If a cell fails; the message is its traceback.
+    """
+    notebook = nbformat.read(source, as_version=4)
+    started = time.monotonic()
+
+    def announce(cell, cell_index):
+        heading = _heading(cell)
+        if heading:
+            say(f"      {time.monotonic() - started:5.0f} s  {heading}")
+
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(working_directory)}},
+        on_cell_start=announce,
+    )
+    client.execute(env={**os.environ, **QUIET})
+    return notebook
+
+
+def save(notebook, path):
+    """Write a notebook so that the file is always the old or the new one, whole.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    path : path-like
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    nbformat.write(notebook, temporary)
+    os.replace(temporary, path)
+
+
+def main(arguments=None):
+    """Execute, save and say what was written; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=EXECUTED, help="where the copy goes")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    try:
+        notebook = execute(say=lambda line: print(line, flush=True))
+    except (CellExecutionError, DeadKernelError) as error:
+        print(f"hw4.ipynb stopped: {error}", file=sys.stderr)
+        return 1
+    save(notebook, options.output)
+    output = os.path.relpath(options.output)
+    print(f"Wrote {output}, executed in {time.monotonic() - started:.0f} s.")
+    return 0
+
+
+def _heading(cell):
+    """Return the text of a cell's first heading, or None."""
+    if cell.cell_type != "markdown":
+        return None
+    first = cell.source.splitlines()[0] if cell.source else ""
+    return first.lstrip("# ") if first.startswith("#") else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
