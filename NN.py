@@ -76,7 +76,7 @@ class NeuralNet:
         _check_count(batch_size, "batch_size", smallest=1)
         _check_number(momentum, "momentum", "in [0, 1)", lambda value: 0 <= value < 1)
         _check_number(dropout_prob, "dropout_prob", "in [0, 1)", lambda value: 0 <= value < 1)
-        self.y = _as_numbers(y, "y")
+        self.y = _as_finite(y, "y")
         if self.y.ndim == 0 or len(self.y) == 0:
             raise ValueError(f"y must have at least one row, got shape {self.y.shape}")
         self.y_hat = np.zeros((len(self.y), 3))
@@ -174,8 +174,8 @@ class NeuralNet:
             Rows of probabilities that sum to one.
         """
         u = _as_finite(u, "u")
-        if u.ndim != 2 or u.shape[1] == 0:
-            raise ValueError(f"u must have shape (N, D), D > 0, got {u.shape}")
+        if u.ndim != 2 or u.size == 0:
+            raise ValueError(f"u must have shape (N, D), N > 0 and D > 0, got {u.shape}")
         return _softmax(u)
 
     def cross_entropy_loss(self, y, y_hat):
@@ -511,19 +511,14 @@ def _is_recorded(iteration, local_test):
     return local_test or iteration % PRINT_EVERY == 0
 
 
-def _as_numbers(values, name):
-    """Return values as an array of floating-point numbers; floats keep their precision."""
+def _as_finite(values, name):
+    """Return values as an array of finite floats; float32 and float64 keep their precision."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
-
-
-def _as_finite(values, name):
-    array = _as_numbers(values, name)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return array
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
 def _as_rows(values, name):

@@ -15,6 +15,7 @@ learning rates", arXiv 1708.07120 (2017).
 Zhang et al., "Why gradient clipping accelerates training", arXiv 1905.11881 (2019).
 """
 
+from collections.abc import Iterable
 from functools import partial
 from numbers import Integral, Real
 
@@ -134,10 +135,12 @@ class Trainer:
 
         Raises
         ------
-        ValueError
-            If the loader yields nothing.
+        TypeError, ValueError
+            If the loader does not yield such batches, or yields none.
         """
-        batches = [(logits, labels) for logits, labels in self._evaluated(testloader)]
+        if not isinstance(testloader, Iterable):
+            raise TypeError(f"testloader must be iterable, got {type(testloader).__name__}")
+        batches = list(self._evaluated(testloader))
         if not batches:
             raise ValueError("testloader must yield at least one batch, got none")
         logits, labels = (torch.cat(parts).cpu() for parts in zip(*batches, strict=True))
@@ -188,9 +191,9 @@ class Trainer:
         self.model.eval()
         try:
             with torch.inference_mode():
-                for images, labels in loader:
-                    images, labels = images.to(self.device), torch.as_tensor(labels)
-                    yield self.model(images), labels.to(self.device)
+                for batch in loader:
+                    images, labels = _checked_batch(batch)
+                    yield self.model(images.to(self.device)), labels.to(self.device)
         finally:
             self.model.train(was_training)
 
@@ -393,6 +396,8 @@ def rotate_some(images, degrees, p):
     torch.Tensor, shape (B, 1, H, W)
     """
     chosen = (torch.rand(len(images), device=images.device) < p).nonzero().squeeze(1)
+    if len(chosen) == 0:
+        return images
     low, high = degrees
     angles = torch.empty(len(chosen), device=images.device).uniform_(low, high)
     images[chosen] = rotate(images[chosen], angles)
@@ -422,8 +427,19 @@ def rotate(images, angles):
     return F.grid_sample(images, grid, mode="nearest", align_corners=False)
 
 
+def _checked_batch(batch):
+    """Return a loader's batch as (images, labels) if it is a pair that begins with a tensor."""
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise TypeError(f"testloader must yield (images, classes), got {type(batch).__name__}")
+    images, labels = batch
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(f"testloader must yield image tensors, got {type(images).__name__}")
+    return images, torch.as_tensor(labels)
+
+
 def _check_dataset(dataset, name):
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+    is_sequence = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+    if not is_sequence or isinstance(dataset, str | bytes):
         raise TypeError(
             f"{name} must be a data set with len() and indexing, got {type(dataset).__name__}"
         )

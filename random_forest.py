@@ -67,6 +67,7 @@ class RandomForest:
             for _ in range(n_estimators)
         ]
         self.alphas = []
+        self._num_features = None  # F, once fitted
 
     def _bootstrapping(self, num_training, num_features, random_seed=None):
         """Draw the rows and columns of one tree.
@@ -133,6 +134,7 @@ class RandomForest:
         X, y = _checked_data(X, y)
         self.bootstrapping(*X.shape)
         self.alphas = []
+        self._num_features = X.shape[1]
         for tree, rows, columns in zip(
             self.decision_trees, self.bootstraps_row_indices, self.feature_indices, strict=True
         ):
@@ -163,7 +165,7 @@ class RandomForest:
         and the score is the test accuracy of an average tree.
         """
         self._require_fit()
-        X, y = _checked_data(X, y)
+        X, y = _checked_data(X, y, self._num_features)
         votes, right_votes = np.zeros(len(X)), np.zeros(len(X))
         for tree, columns, out_of_bag in zip(
             self.decision_trees, self.feature_indices, self.out_of_bag, strict=True
@@ -191,7 +193,7 @@ class RandomForest:
             Labels as they were in ``fit``.
         """
         self._require_fit()
-        X = _checked_features(X)
+        X = _checked_features(X, self._num_features)
         probabilities = [
             tree.predict_proba(X[:, columns])
             for tree, columns in zip(self.decision_trees, self.feature_indices, strict=True)
@@ -218,6 +220,7 @@ class RandomForest:
         X, y = _checked_data(X, y)
         weights = np.full(len(X), 1 / len(X))
         self.alphas = []
+        self._num_features = X.shape[1]
         for tree in self.decision_trees:
             tree.fit(X, y, sample_weight=weights)
             wrong = (tree.predict(X) != y).astype(float)  # (N,)
@@ -240,7 +243,7 @@ class RandomForest:
         """
         if len(self.alphas) != len(self.decision_trees):
             raise ValueError("predict_adaboost expects boosted trees, got none: call adaboost()")
-        X = _checked_features(X)
+        X = _checked_features(X, self._num_features)
         votes = []
         for tree, alpha in zip(self.decision_trees, self.alphas, strict=True):
             predicted = tree.predict(X)
@@ -318,8 +321,8 @@ def _vote_weight(error):
     return 0.5 * np.log(max(1 - error, ALPHA_EPSILON) / (error + ALPHA_EPSILON))
 
 
-def _checked_features(X):
-    """Return X as a float array (N, F) without NaN or infinity."""
+def _checked_features(X, num_features=None):
+    """Return X as a finite float array (N, F), of num_features columns if that is given."""
     try:
         X = np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError):
@@ -328,16 +331,20 @@ def _checked_features(X):
         raise ValueError(f"X must have shape (N, F), N > 0 and F > 0, got {X.shape}")
     if not np.isfinite(X).all():
         raise ValueError("X must be finite, got NaN or infinity")
+    if num_features not in (None, X.shape[1]):
+        raise ValueError(f"X must have {num_features} columns as in training, got {X.shape[1]}")
     return X
 
 
-def _checked_data(X, y):
-    """Return features and as many labels."""
-    X, y = _checked_features(X), np.asarray(y)
+def _checked_data(X, y, num_features=None):
+    """Return features and as many class labels, whole numbers or strings."""
+    X, y = _checked_features(X, num_features), np.asarray(y)
     if y.shape != (len(X),):
         raise ValueError(f"y must have shape ({len(X)},) as X has rows, got {y.shape}")
-    if y.dtype.kind in "fc" and not np.isfinite(y).all():
-        raise ValueError("y must hold class labels, got NaN or infinity")
+    if y.dtype.kind == "f" and not np.all(np.isfinite(y) & (y == np.floor(y))):
+        raise ValueError("y must hold class labels, got fractions, NaN or infinity")
+    if y.dtype.kind not in "biufUS" and not all(isinstance(label, str) for label in y):
+        raise TypeError(f"y must hold whole numbers or strings, got dtype {y.dtype}")
     return X, y
 
 

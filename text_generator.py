@@ -22,13 +22,16 @@ class TextGenerator:
 
     Raises
     ------
-    ValueError
-        If the two dictionaries are empty or not each other's inverse, or the
+    TypeError, ValueError
+        If the two are not dictionaries, empty or not each other's inverse, or the
         window length is not a positive integer.
     """
 
     def __init__(self, char_indices, indices_char, max_input_len):
-        if not char_indices or {i: c for c, i in char_indices.items()} != dict(indices_char):
+        for name, value in (("char_indices", char_indices), ("indices_char", indices_char)):
+            if not isinstance(value, dict):
+                raise TypeError(f"{name} must be a dict, got {type(value).__name__}")
+        if not char_indices or {i: c for c, i in char_indices.items()} != indices_char:
             raise ValueError(
                 "char_indices and indices_char must be non-empty inverses of each other, got "
                 f"{len(char_indices)} characters and {len(indices_char)} indices"
@@ -104,18 +107,18 @@ class TextGenerator:
         window = self._first_window(seed_text)
         if getattr(model, "model", None) is None:
             raise ValueError("model must hold a built net in model.model, got None: train it first")
+        predict = next_character_function(model.model)
         print(f"----- {model.model_name} Model -----")
         print(f"Prompt: {seed_text}")
         print("Model: ", end="")
         for _ in range(length):
-            probabilities = np.asarray(model.model(window, training=False))[0]  # (V,)
-            index = self.sample(probabilities, temperature)
+            index = self.sample(predict(window), temperature)
             print(self.indices_char[index], end="", flush=True)
-            window = np.append(window[:, 1:], [[index]], axis=1)
+            window = np.append(window[1:], index)
         print()
 
     def _first_window(self, seed_text):
-        """Return the prompt's last S characters as indices, shape (1, S)."""
+        """Return the prompt's last S characters as indices, shape (S,)."""
         if not isinstance(seed_text, str):
             raise TypeError(f"seed_text must be a str, got {type(seed_text).__name__}")
         text = seed_text[-self.max_input_len :].rjust(self.max_input_len)
@@ -125,7 +128,91 @@ class TextGenerator:
                 f"seed_text must hold only characters of the vocabulary "
                 f"{''.join(sorted(self.char_indices))!r}, got {''.join(unknown)!r} as well"
             )
-        return np.array([[self.char_indices[character] for character in text]])
+        return np.array([self.char_indices[character] for character in text])
+
+
+def next_character_function(net):
+    """Return a function from a window to the probabilities of the next character.
+
+    Parameters
+    ----------
+    net : tf.keras.Sequential
+        Embedding, SimpleRNN or LSTM, Dense, softmax, as ``rnn.py`` and ``lstm.py`` define
+        them, is evaluated here in NumPy: for one window at a time most of the time in
+        Keras goes into calling it. Any other net is called as it is.
+
+    Returns
+    -------
+    callable
+        From indices (S,) to probabilities (V,).
+    """
+    last_state = _LAST_STATE.get(_recurrent_layer(net))
+    if last_state is None:
+        return lambda window: np.asarray(net(window[np.newaxis], training=False))[0]
+    embedding, kernel, recurrent_kernel, bias, dense_kernel, dense_bias = net.get_weights()
+    inputs = embedding @ kernel + bias  # (V, units): what each character adds to a step
+
+    def predict(window):
+        logits = last_state(inputs[window], recurrent_kernel) @ dense_kernel + dense_bias  # (V,)
+        exponentials = np.exp(logits - logits.max())
+        return exponentials / exponentials.sum()
+
+    return predict
+
+
+def _rnn_last_state(inputs, recurrent_kernel):
+    """Return h_S of h_t = tanh(x_t W + b + h_{t-1} U), given x_t W + b (S, units)."""
+    h = np.zeros_like(inputs[0])
+    for step in inputs:
+        h = np.tanh(step + h @ recurrent_kernel)
+    return h
+
+
+def _lstm_last_state(inputs, recurrent_kernel):
+    """Return h_S of an LSTM, given x_t W + b (S, 4 units) in Keras' order i, f, candidate, o."""
+    units = len(recurrent_kernel)
+    h, c = np.zeros_like(inputs[0, :units]), np.zeros_like(inputs[0, :units])
+    for step in inputs:
+        z = step + h @ recurrent_kernel  # (4 units,)
+        gates = 0.5 + 0.5 * np.tanh(0.5 * z)  # sigmoid; a tanh cannot overflow
+        i, f, o = gates[:units], gates[units : 2 * units], gates[3 * units :]
+        c = f * c + i * np.tanh(z[2 * units : 3 * units])
+        h = o * np.tanh(c)
+    return h
+
+
+_LAST_STATE = {"SimpleRNN": _rnn_last_state, "LSTM": _lstm_last_state}
+
+# The settings under which the functions above are what the layers compute.
+_KNOWN_SETTINGS = {
+    "Embedding": {"mask_zero": False},
+    "SimpleRNN": {"activation": "tanh"},
+    "LSTM": {"activation": "tanh", "recurrent_activation": "sigmoid"},
+    "Dense": {"activation": "linear", "use_bias": True},
+    "Activation": {"activation": "softmax"},
+}
+_PLAIN_RECURRENCE = {
+    "use_bias": True,
+    "return_sequences": False,
+    "return_state": False,
+    "go_backwards": False,
+    "stateful": False,
+}
+
+
+def _recurrent_layer(net):
+    """Return the class name of the recurrent layer of a net of known form, else None."""
+    layers = getattr(net, "layers", [])
+    names = [type(layer).__name__ for layer in layers]
+    if len(names) != 4 or names != ["Embedding", names[1], "Dense", "Activation"]:
+        return None
+    if names[1] not in _LAST_STATE:
+        return None
+    for name, layer in zip(names, layers, strict=True):
+        expected = _KNOWN_SETTINGS[name] | (_PLAIN_RECURRENCE if name == names[1] else {})
+        if not expected.items() <= layer.get_config().items():
+            return None
+    return names[1]
 
 
 def _check_probabilities(preds):

@@ -299,10 +299,9 @@ def test_the_last_validation_figures_are_those_of_the_trained_model(capsys):
 class Spy(nn.Module):
     """A model that keeps the images it is trained on, batch by batch."""
 
-    def __init__(self, pixels, watched=True):
+    def __init__(self, pixels):
         super().__init__()
         self.linear, self.trained_on, self.tested_on = nn.Linear(pixels, 10), [], []
-        self.watched = watched
 
     def forward(self, x):
         (self.trained_on if self.training else self.tested_on).append(x.detach().clone())

@@ -803,6 +803,8 @@ def test_training_starts_anew_each_time(method):
     first = {k: v.copy() for k, v in net.parameters.items()}
     getattr(net, method)(x, y, use_momentum=True, iter=5)
     assert_same_dict(net.parameters, first, rtol=0, atol=0)
+    assert len(net.loss) == 1  # the loss curve is that of one training
+    assert net.weight_updates == 5
 
 
 @pytest.mark.parametrize("method", ["gradient_descent", "batch_gradient_descent"])

@@ -189,8 +189,9 @@ def test_a_text_without_markers_is_taken_whole():
     "text",
     [
         pytest.param("So foul \u2018and\u2019 fair\u2014a day", id="quotes and dashes"),
-        pytest.param("voil\u00e0 un chateau", id="a letter whose last byte reads as a space"),
+        pytest.param("voil\u00e0s un chateau", id="a letter whose last byte reads as a space"),
         pytest.param("caf\u00e9 \u00e6on", id="accented letters"),
+        pytest.param("l\u00e0la \u2018la\u2019", id="that letter beside quotes"),
         pytest.param("\ufeffthane of Cawdor\u2026", id="byte order mark and ellipsis"),
     ],
 )

@@ -129,6 +129,8 @@ def clean_text(text):
     UTF-8 bytes that were decoded as Latin-1 or Windows-1252, as ``requests`` does when
     a server names no encoding, are decoded again.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a str, got {type(text).__name__}")
     text = trim_to_markers(_undo_wrong_decoding(text)).lower()
     for pattern, replacement in _CLEANING_RULES:
         text = pattern.sub(replacement, text)
@@ -176,8 +178,6 @@ def preprocess_text_data(text):
     ValueError
         If fewer than 31 characters are left after cleaning.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"text must be a str, got {type(text).__name__}")
     cleaned = clean_text(text)
     if len(cleaned) <= SEQUENCE_LENGTH:
         raise ValueError(
