@@ -16,13 +16,16 @@ Polyak, "Some methods of speeding up the convergence of iteration methods", USSR
 Computational Mathematics and Mathematical Physics 4 (1964).
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 LOG_EPSILON = 1e-15  # keeps the logarithm of a probability of zero finite
 PRINT_EVERY = 1000  # iterations between two recorded losses
+Parameters = dict[str, np.ndarray]  # theta1, b1, ... and an array each
 PARAMETER_KEYS = ("theta1", "b1", "theta2", "b2", "theta3", "b3")
 
 
@@ -64,14 +67,14 @@ class NeuralNet:
 
     def __init__(
         self,
-        y,
-        use_dropout,
-        use_momentum,
-        lr=0.01,
-        batch_size=64,
-        momentum=0.5,
-        dropout_prob=0.3,
-    ):
+        y: ArrayLike,
+        use_dropout: bool,
+        use_momentum: bool,
+        lr: float = 0.01,
+        batch_size: int = 64,
+        momentum: float = 0.5,
+        dropout_prob: float = 0.3,
+    ) -> None:
         _check_number(lr, "lr", "above 0", lambda value: value > 0)
         _check_count(batch_size, "batch_size", smallest=1)
         _check_number(momentum, "momentum", "in [0, 1)", lambda value: 0 <= value < 1)
@@ -98,7 +101,7 @@ class NeuralNet:
         self.change = {}
         self.weight_updates = 0
 
-    def init_parameters(self, param=None):
+    def init_parameters(self, param: Parameters | None = None) -> None:
         """Set the parameters, drawn or given, and forget all earlier changes.
 
         Parameters
@@ -118,7 +121,7 @@ class NeuralNet:
         self.parameters = parameters
         self.change = {key: np.zeros_like(value) for key, value in parameters.items()}
 
-    def _drawn_parameters(self):
+    def _drawn_parameters(self) -> Parameters:
         """Draw the weights of all layers."""
         np.random.seed(0)  # draw order is graded: theta1, theta2, theta3
         parameters = {}
@@ -127,7 +130,7 @@ class NeuralNet:
             parameters[f"b{layer}"] = np.zeros(fan_out)
         return parameters
 
-    def silu(self, u):
+    def silu(self, u: ArrayLike) -> np.ndarray:
         """Return the sigmoid linear unit of every element.
 
         Parameters
@@ -144,7 +147,7 @@ class NeuralNet:
         """
         return _silu(_as_finite(u, "u"))
 
-    def derivative_silu(self, x):
+    def derivative_silu(self, x: ArrayLike) -> np.ndarray:
         """Return the derivative of the sigmoid linear unit at every element.
 
         Parameters
@@ -161,7 +164,7 @@ class NeuralNet:
         """
         return _derivative_silu(_as_finite(x, "x"))
 
-    def softmax(self, u):
+    def softmax(self, u: ArrayLike) -> np.ndarray:
         """Return the softmax of every row.
 
         Parameters
@@ -178,7 +181,7 @@ class NeuralNet:
             raise ValueError(f"u must have shape (N, D), N > 0 and D > 0, got {u.shape}")
         return _softmax(u)
 
-    def cross_entropy_loss(self, y, y_hat):
+    def cross_entropy_loss(self, y: ArrayLike, y_hat: ArrayLike) -> float:
         """Return the mean cross-entropy of predicted probabilities.
 
         Parameters
@@ -199,7 +202,7 @@ class NeuralNet:
         return _cross_entropy(y, y_hat)
 
     @staticmethod
-    def _dropout(u, prob):
+    def _dropout(u: ArrayLike, prob: float) -> tuple[np.ndarray, np.ndarray]:
         """Drop each element with probability prob and scale up the others.
 
         Parameters
@@ -227,7 +230,7 @@ class NeuralNet:
         mask = (np.random.random_sample(u.shape) >= prob / (prob + (1 - prob))).astype(int)
         return u * mask / (1 - prob), mask
 
-    def forward(self, x, use_dropout):
+    def forward(self, x: ArrayLike, use_dropout: bool) -> np.ndarray:
         """Return the predicted probabilities and remember what led to them.
 
         Parameters
@@ -246,7 +249,7 @@ class NeuralNet:
         self._check_inputs(x)
         return self._forward(x, use_dropout)
 
-    def _forward(self, x, use_dropout):
+    def _forward(self, x: np.ndarray, use_dropout: bool) -> np.ndarray:
         """Run the net on rows known to be good."""
         p = self.parameters
         cache = {"X": x}
@@ -261,7 +264,7 @@ class NeuralNet:
         self.cache = cache
         return cache["o3"]
 
-    def compute_gradients(self, y, yh, use_dropout):
+    def compute_gradients(self, y: ArrayLike, yh: ArrayLike, use_dropout: bool) -> Parameters:
         """Return the gradient of the mean loss with respect to every parameter.
 
         Parameters
@@ -291,7 +294,7 @@ class NeuralNet:
             raise ValueError(f"y must have {len(self.cache['X'])} rows as X has, got {len(y)}")
         return self._gradients(y, yh, use_dropout)
 
-    def _gradients(self, y, yh, use_dropout):
+    def _gradients(self, y: np.ndarray, yh: np.ndarray, use_dropout: bool) -> Parameters:
         """Apply the chain rule from the loss back to the first layer."""
         p, cache = self.parameters, self.cache
         # softmax with cross-entropy only: the two Jacobians collapse to yh - y
@@ -311,7 +314,7 @@ class NeuralNet:
             "b1": d_u1.sum(axis=0),
         }
 
-    def update_weights(self, dLoss, use_momentum):
+    def update_weights(self, dLoss: Parameters, use_momentum: bool) -> None:
         """Take one step against the gradients.
 
         Parameters
@@ -329,7 +332,7 @@ class NeuralNet:
         self._require_parameters()
         self._update(_checked_gradients(dLoss, self.parameters), use_momentum)
 
-    def _update(self, gradients, use_momentum):
+    def _update(self, gradients: Parameters, use_momentum: bool) -> None:
         """Step along gradients known to be good."""
         for key, gradient in gradients.items():
             step = gradient
@@ -339,7 +342,9 @@ class NeuralNet:
             self.parameters[key] = self.parameters[key] - self.learning_rate * step
         self.weight_updates += 1
 
-    def backward(self, y, yh, use_dropout, use_momentum):
+    def backward(
+        self, y: ArrayLike, yh: ArrayLike, use_dropout: bool, use_momentum: bool
+    ) -> tuple[np.ndarray, ...]:
         """Compute the gradients and take one step against them.
 
         Parameters
@@ -360,7 +365,14 @@ class NeuralNet:
         self._update(gradients, use_momentum)
         return tuple(gradients[key] for key in ("theta3", "b3", "theta2", "b2", "theta1", "b1"))
 
-    def gradient_descent(self, x, y, iter=60000, use_momentum=False, local_test=False):
+    def gradient_descent(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        iter: int = 60000,
+        use_momentum: bool = False,
+        local_test: bool = False,
+    ) -> None:
         """Train on all rows at every iteration, from newly drawn parameters.
 
         Parameters
@@ -384,7 +396,14 @@ class NeuralNet:
             loss = self._train_on(x, y, use_momentum, _is_recorded(iteration, local_test))
             self._record(iteration, loss)
 
-    def batch_gradient_descent(self, x, y, use_momentum, iter=60000, local_test=False):
+    def batch_gradient_descent(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        use_momentum: bool,
+        iter: int = 60000,
+        local_test: bool = False,
+    ) -> None:
         """Train on one batch of rows at every iteration, from newly drawn parameters.
 
         Parameters
@@ -420,7 +439,7 @@ class NeuralNet:
                 self.batch_y.append(batch_y.copy())
             self._record(iteration, loss)
 
-    def predict(self, x):
+    def predict(self, x: ArrayLike) -> np.ndarray:
         """Return the most probable class of every row, without dropout.
 
         Parameters
@@ -433,7 +452,9 @@ class NeuralNet:
         """
         return np.argmax(self.forward(x, use_dropout=False), axis=1)
 
-    def _start_training(self, x, y, iterations):
+    def _start_training(
+        self, x: ArrayLike, y: ArrayLike, iterations: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Check the data, draw the parameters and forget earlier training."""
         _check_count(iterations, "iter", smallest=0)
         x, y = _as_rows(x, "x"), _as_rows(y, "y")
@@ -448,49 +469,51 @@ class NeuralNet:
         self.iteration = self.weight_updates = 0
         return x, y
 
-    def _train_on(self, x, y, use_momentum, with_loss):
+    def _train_on(
+        self, x: np.ndarray, y: np.ndarray, use_momentum: bool, with_loss: bool
+    ) -> float | None:
         """Do one iteration; return the loss before the update if it is wanted, else None."""
         y_hat = self._forward(x, self.use_dropout)
         loss = _cross_entropy(y, y_hat) if with_loss else None
         self._update(self._gradients(y, y_hat, self.use_dropout), use_momentum)
         return loss
 
-    def _record(self, iteration, loss):
+    def _record(self, iteration: int, loss: float | None) -> None:
         """Keep and print a loss, unless there is none."""
         if loss is not None:
             self.loss.append(loss)
             print("Loss after iteration %i: %f" % (iteration, loss))
 
-    def _require_parameters(self):
+    def _require_parameters(self) -> None:
         if set(self.parameters) != set(PARAMETER_KEYS):
             raise ValueError(
                 f"parameters must hold {', '.join(PARAMETER_KEYS)}, got "
                 f"{sorted(self.parameters) or 'none'}: call init_parameters() first"
             )
 
-    def _check_inputs(self, x):
+    def _check_inputs(self, x: np.ndarray) -> None:
         self._require_parameters()
         inputs = len(self.parameters["theta1"])
         if x.shape[1] != inputs:
             raise ValueError(f"x must have shape (N, {inputs}), got {x.shape}")
 
 
-def _exp_of_minus_abs(u):
+def _exp_of_minus_abs(u: np.ndarray) -> np.ndarray:
     """Return exp(-|u|), which cannot overflow."""
     return np.exp(-np.abs(u))
 
 
-def _sigmoid(u):
+def _sigmoid(u: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + exp(-u)), written so that the exponential never overflows."""
     z = _exp_of_minus_abs(u)
     return np.where(u >= 0, 1.0, z) / (1.0 + z)
 
 
-def _silu(u):
+def _silu(u: np.ndarray) -> np.ndarray:
     return u * _sigmoid(u)
 
 
-def _derivative_silu(u):
+def _derivative_silu(u: np.ndarray) -> np.ndarray:
     """Return s (1 + u (1 - s)); 1 - s is computed as sigmoid(-u), which loses no digits."""
     z = _exp_of_minus_abs(u)
     larger, smaller = 1.0 / (1.0 + z), z / (1.0 + z)  # sigmoid of |u| and of -|u|
@@ -498,20 +521,20 @@ def _derivative_silu(u):
     return np.where(positive, larger, smaller) * (1.0 + u * np.where(positive, smaller, larger))
 
 
-def _softmax(u):
+def _softmax(u: np.ndarray) -> np.ndarray:
     exponentials = np.exp(u - u.max(axis=1, keepdims=True))  # at most 1: no overflow
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def _cross_entropy(y, y_hat):
+def _cross_entropy(y: np.ndarray, y_hat: np.ndarray) -> float:
     return float(-np.sum(y * np.log(y_hat + LOG_EPSILON)) / len(y))
 
 
-def _is_recorded(iteration, local_test):
+def _is_recorded(iteration: int, local_test: bool) -> bool:
     return local_test or iteration % PRINT_EVERY == 0
 
 
-def _as_finite(values, name):
+def _as_finite(values: ArrayLike, name: str) -> np.ndarray:
     """Return values as an array of finite floats; float32 and float64 keep their precision."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
@@ -521,7 +544,7 @@ def _as_finite(values, name):
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
-def _as_rows(values, name):
+def _as_rows(values: ArrayLike, name: str) -> np.ndarray:
     """Return values as a finite float64 array of at least one row."""
     array = _as_finite(values, name).astype(np.float64, copy=False)
     if array.ndim != 2 or array.size == 0:
@@ -529,7 +552,7 @@ def _as_rows(values, name):
     return array
 
 
-def _as_same_shape(y, y_hat, name):
+def _as_same_shape(y: ArrayLike, y_hat: ArrayLike, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return targets and predictions as arrays of one shape (N, D)."""
     y, y_hat = _as_rows(y, "y"), _as_rows(y_hat, name)
     if y.shape != y_hat.shape:
@@ -537,7 +560,7 @@ def _as_same_shape(y, y_hat, name):
     return y, y_hat
 
 
-def _checked_parameters(param):
+def _checked_parameters(param: Parameters | None) -> Parameters:
     """Return the six given parameters in a new dict if their shapes form a net."""
     if not isinstance(param, dict):
         raise TypeError(f"param must be a dict, got {type(param).__name__}")
@@ -556,7 +579,7 @@ def _checked_parameters(param):
     return checked
 
 
-def _checked_gradients(gradients, parameters):
+def _checked_gradients(gradients: Parameters, parameters: Parameters) -> Parameters:
     """Return the gradients if there is a finite one for each parameter, of its shape."""
     if not isinstance(gradients, dict) or set(gradients) != set(parameters):
         came = sorted(gradients) if isinstance(gradients, dict) else type(gradients).__name__
@@ -570,7 +593,9 @@ def _checked_gradients(gradients, parameters):
     return checked
 
 
-def _check_number(value, name, condition, is_met):
+def _check_number(
+    value: object, name: str, condition: str, is_met: Callable[[float], bool]
+) -> None:
     """Raise unless value is a finite real number that meets a condition."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number {condition}, got {value!r}")
@@ -578,7 +603,7 @@ def _check_number(value, name, condition, is_met):
         raise ValueError(f"{name} must be a number {condition}, got {value}")
 
 
-def _check_count(value, name, smallest):
+def _check_count(value: object, name: str, smallest: int) -> None:
     """Raise unless value is an integer of at least smallest."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer of at least {smallest}, got {value!r}")

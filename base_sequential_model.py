@@ -18,6 +18,7 @@ from numbers import Integral
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # Read once, when TensorFlow loads: no start-up messages, and the plain kernels round alike
 # on every processor.
@@ -42,27 +43,27 @@ class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
         Where the best weights are when training has ended; ends in ``.weights.h5``.
     """
 
-    def __init__(self, filepath):
+    def __init__(self, filepath: str) -> None:
         super().__init__(
             filepath, monitor="loss", mode="min", save_best_only=True, save_weights_only=True
         )
         self.unfinished_path = filepath.removesuffix(".weights.h5") + ".unfinished.weights.h5"
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         """Start anew: nothing of an earlier training counts."""
         super().on_train_begin(logs)
         self.best = np.inf
         Path(self.unfinished_path).parent.mkdir(parents=True, exist_ok=True)
         Path(self.unfinished_path).unlink(missing_ok=True)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save the weights if this epoch's loss is the lowest yet."""
         loss = (logs or {}).get("loss", np.nan)
         if loss < self.best:  # never true of NaN
             self.best = loss
             save_weights_only(self.model, self.unfinished_path)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         """Put the best weights in their final place."""
         super().on_train_end(logs)
         if not np.isfinite(self.best):
@@ -75,11 +76,11 @@ class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
 class _LossRecorder(tf.keras.callbacks.Callback):
     """Append each epoch's loss to a list that outlives an interrupted training."""
 
-    def __init__(self, losses):
+    def __init__(self, losses: list[float]) -> None:
         super().__init__()
         self.losses = losses
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.losses.append(float(logs["loss"]))
 
 
@@ -108,7 +109,7 @@ class BaseSequentialModel:
 
     model_name = None
 
-    def __init__(self, vocab_size, max_input_len):
+    def __init__(self, vocab_size: int, max_input_len: int) -> None:
         self.vocab_size = _positive_int(vocab_size, "vocab_size")
         self.max_input_len = _positive_int(max_input_len, "max_input_len")
         self.model = None
@@ -116,15 +117,15 @@ class BaseSequentialModel:
         self.hp = {}
         self.set_hyperparameters()
 
-    def set_hyperparameters(self):
+    def set_hyperparameters(self) -> None:
         """Fill ``hp``; the subclass says with what."""
         raise NotImplementedError(f"{type(self).__name__} must define set_hyperparameters()")
 
-    def define_model(self):
+    def define_model(self) -> tf.keras.Sequential:
         """Return the unbuilt net; the subclass says which layers."""
         raise NotImplementedError(f"{type(self).__name__} must define define_model()")
 
-    def build_model(self):
+    def build_model(self) -> None:
         """Define, compile and build the net for windows of S characters.
 
         Notes
@@ -141,15 +142,15 @@ class BaseSequentialModel:
         model.build(input_shape=(None, self.max_input_len))
         self.model = model
 
-    def save_model_path(self):
+    def save_model_path(self) -> str:
         """Return the path of the saved weights, as seen from the working directory."""
         return _seen_from_here(WEIGHTS_FOLDER / f"{self.model_name}_model.weights.h5")
 
-    def save_losses_path(self):
+    def save_losses_path(self) -> str:
         """Return the path of the saved loss history, as seen from the working directory."""
         return _seen_from_here(WEIGHTS_FOLDER / f"{self.model_name}_losses.json")
 
-    def get_callbacks(self):
+    def get_callbacks(self) -> list[tf.keras.callbacks.Callback]:
         """Return the callbacks of a training.
 
         Returns
@@ -165,7 +166,7 @@ class BaseSequentialModel:
             ),
         ]
 
-    def train(self, x, y, train_from_scratch=False):
+    def train(self, x: ArrayLike, y: ArrayLike, train_from_scratch: bool = False) -> None:
         """Load the saved weights if they fit, else train and save them.
 
         Parameters
@@ -198,7 +199,7 @@ class BaseSequentialModel:
             return
         self._fit(x, y)
 
-    def plot_loss(self):
+    def plot_loss(self) -> None:
         """Draw the training loss by epoch with matplotlib.
 
         Raises
@@ -220,7 +221,7 @@ class BaseSequentialModel:
         ax.set_title(f"{self.model_name} training loss")
         ax.xaxis.get_major_locator().set_params(integer=True)
 
-    def _fit(self, x, y):
+    def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         """Train a fresh net on one-hot targets and save weights and losses."""
         self.build_model()
         self.loss_history = {"losses": []}
@@ -235,7 +236,7 @@ class BaseSequentialModel:
         )
         _write_json(self.save_losses_path(), self.loss_history)
 
-    def _load(self):
+    def _load(self) -> bool:
         """Load saved weights and losses; say why and return False if there are none that fit."""
         path = self.save_model_path()
         if not os.path.exists(path):
@@ -254,7 +255,7 @@ class BaseSequentialModel:
         self.loss_history = self._read_losses()
         return True
 
-    def _read_weights(self, path):
+    def _read_weights(self, path: str) -> list[np.ndarray]:
         """Return the saved arrays, read into a net apart so that a bad file changes nothing."""
         net = self.define_model()
         net.build(input_shape=(None, self.max_input_len))
@@ -264,7 +265,7 @@ class BaseSequentialModel:
             raise ValueError("expected finite weights, got NaN or infinity")
         return weights
 
-    def _read_losses(self):
+    def _read_losses(self) -> dict | None:
         """Return the saved history, or None with a word on what is wrong with the file."""
         path = self.save_losses_path()
         if not os.path.exists(path):
@@ -280,10 +281,12 @@ class BaseSequentialModel:
             return None
         return {"losses": [float(loss) for loss in losses]}
 
-    def _training_notice(self):
+    def _training_notice(self) -> str:
         return f"training from scratch now, {self.hp['epochs']} epochs."
 
-    def _checked_indices(self, values, name, row_shape):
+    def _checked_indices(
+        self, values: ArrayLike, name: str, row_shape: tuple[int, ...]
+    ) -> np.ndarray:
         """Return values as an int array of rows of row_shape within the vocabulary."""
         array = np.asarray(values)
         if not (np.issubdtype(array.dtype, np.integer) or _is_whole(array)):
@@ -299,7 +302,7 @@ class BaseSequentialModel:
         return array.astype(np.int32)
 
 
-def save_weights_only(model, path):
+def save_weights_only(model: tf.keras.Sequential, path: str) -> None:
     """Write a net's weights without its optimizer's state, atomically.
 
     Parameters
@@ -314,21 +317,21 @@ def save_weights_only(model, path):
     os.replace(temporary, path)
 
 
-def _without_optimizer(model):
+def _without_optimizer(model: tf.keras.Sequential) -> tf.keras.Sequential:
     """Return a net of the same layers that was never compiled: it has only weights to save."""
     bare = tf.keras.Sequential(model.layers)
     bare.build(model.input_shape)
     return bare
 
 
-def _write_json(path, content):
+def _write_json(path: str, content: dict) -> None:
     """Write JSON so that the file is always the old or the new one, whole."""
     temporary = f"{path}.{os.getpid()}"
     Path(temporary).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     os.replace(temporary, path)
 
 
-def _set_aside(path):
+def _set_aside(path: str) -> str:
     """Rename a file to the first free ``path.unusable-1``, ``-2``, ... and return that name."""
     number = 1
     while os.path.exists(f"{path}.unusable-{number}"):
@@ -338,7 +341,7 @@ def _set_aside(path):
     return kept
 
 
-def _seen_from_here(path):
+def _seen_from_here(path: str) -> str:
     """Return path relative to the working directory where that is possible."""
     try:
         return os.path.relpath(path)
@@ -346,13 +349,13 @@ def _seen_from_here(path):
         return str(path)
 
 
-def _first_line(error):
+def _first_line(error: Exception) -> str:
     """Return an exception in one short line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:120].rstrip(".:")
 
 
-def _positive_int(value, name):
+def _positive_int(value: object, name: str) -> int:
     """Return value as an int if it is a positive whole number."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a positive integer, got {value!r}")
@@ -361,6 +364,6 @@ def _positive_int(value, name):
     return int(value)
 
 
-def _is_whole(array):
+def _is_whole(array: np.ndarray) -> bool:
     """Tell whether a float array holds only whole numbers."""
     return np.issubdtype(array.dtype, np.floating) and bool(np.all(array == np.floor(array)))

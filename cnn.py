@@ -23,7 +23,7 @@ class CNN(nn.Module):
         (N, 3136) -> (N, 10).
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.feature_extractor = nn.Sequential(
             *_convolution(1, 8),
@@ -46,7 +46,7 @@ class CNN(nn.Module):
             nn.Linear(128, 10),
         )
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits of the ten classes.
 
         Parameters
@@ -68,7 +68,7 @@ class CNN(nn.Module):
         return self.classifier(torch.flatten(x, start_dim=1))  # (N, 10)
 
 
-def _convolution(channels_in, channels_out):
+def _convolution(channels_in: int, channels_out: int) -> tuple[nn.Conv2d, nn.LeakyReLU]:
     """Return a 3 x 3 convolution that keeps height and width, and its activation."""
     return (
         nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1),
@@ -76,7 +76,7 @@ def _convolution(channels_in, channels_out):
     )
 
 
-def _check_images(x):
+def _check_images(x: torch.Tensor) -> None:
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         came = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
         raise TypeError(f"x must be a float tensor of images, got {came}")

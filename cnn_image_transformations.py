@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms import v2
 
 
-def create_training_transformations():
+def create_training_transformations() -> v2.Compose:
     """Return the transformations of a training image.
 
     Returns
@@ -27,7 +27,7 @@ def create_training_transformations():
     )
 
 
-def create_testing_transformations():
+def create_testing_transformations() -> v2.Compose:
     """Return the transformations of a test image: the conversion and nothing random.
 
     Returns
@@ -38,5 +38,5 @@ def create_testing_transformations():
     return v2.Compose(_conversions())
 
 
-def _conversions():
+def _conversions() -> list[v2.Transform]:
     return [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]

@@ -15,21 +15,259 @@ learning rates", arXiv 1708.07120 (2017).
 Zhang et al., "Why gradient clipping accelerates training", arXiv 1905.11881 (2019).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from numbers import Integral, Real
 
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
+from torchvision.datasets import MNIST
 from torchvision.transforms import InterpolationMode, v2
 from tqdm import tqdm
+
+Batch = tuple[torch.Tensor, torch.Tensor]  # images, labels
 
 EVALUATION_BATCH = 500
 MAX_GRADIENT_NORM = 1.0
 WARM_UP = 0.2  # share of the training in which the learning rate rises
 WEIGHT_DECAY = 0.01
+
+
+def rotate(images: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+    """Turn each image about its centre, counter-clockwise, black coming in at the corners.
+
+    Parameters
+    ----------
+    images : torch.Tensor of float, shape (B, 1, H, W)
+    angles : torch.Tensor of float, shape (B,)
+        In degrees.
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 1, H, W)
+        Each pixel is the nearest one of the image that was turned.
+    """
+    height, width = images.shape[-2:]
+    cos, sin = torch.cos(torch.deg2rad(angles)), torch.sin(torch.deg2rad(angles))
+    theta = torch.zeros(len(images), 2, 3, device=images.device)  # where each pixel comes from
+    theta[:, 0, 0], theta[:, 0, 1] = cos, -sin * height / width
+    theta[:, 1, 0], theta[:, 1, 1] = sin * width / height, cos
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="nearest", align_corners=False)
+
+
+def rotate_some(images: torch.Tensor, degrees: Sequence[float], p: float) -> torch.Tensor:
+    """Turn each image with probability p, by its own uniformly drawn angle.
+
+    Parameters
+    ----------
+    images : torch.Tensor of float, shape (B, 1, H, W)
+        Changed in place.
+    degrees : sequence of two floats
+        Smallest and largest angle.
+    p : float
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 1, H, W)
+    """
+    chosen = (torch.rand(len(images), device=images.device) < p).nonzero().squeeze(1)
+    if len(chosen) == 0:
+        return images
+    low, high = degrees
+    angles = torch.empty(len(chosen), device=images.device).uniform_(low, high)
+    images[chosen] = rotate(images[chosen], angles)
+    return images
+
+
+def flip_some(images: torch.Tensor, p: float) -> torch.Tensor:
+    """Mirror each image left to right with probability p.
+
+    Parameters
+    ----------
+    images : torch.Tensor, shape (B, 1, H, W)
+    p : float
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 1, H, W)
+    """
+    chosen = torch.rand(len(images), device=images.device) < p
+    return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+
+
+def _to_unit_range(images: torch.Tensor) -> torch.Tensor:
+    return images.to(torch.float32) / 255
+
+
+def batch_transform(transform: Callable) -> Callable | None:
+    """Return the batch form of a chain of transformations, or None if it has none.
+
+    Parameters
+    ----------
+    transform : v2.Compose
+        Of ToImage, ToDtype(float32, scale=True), RandomHorizontalFlip and
+        RandomApply([RandomRotation]), in any order that converts first.
+
+    Returns
+    -------
+    callable or None
+        From uint8 (B, 1, H, W) to float32 (B, 1, H, W); every image is drawn for apart,
+        with the probabilities of ``transform``.
+    """
+    if not isinstance(transform, v2.Compose):
+        return None
+    steps = [_batch_step(step) for step in transform.transforms]
+    converts_first = [type(step) for step in transform.transforms[:2]] == [v2.ToImage, v2.ToDtype]
+    if not converts_first or None in steps:
+        return None
+    return partial(_apply_all, steps)
+
+
+def _apply_all(steps: list[Callable], images: torch.Tensor) -> torch.Tensor:
+    for step in steps:
+        images = step(images)
+    return images
+
+
+def _batch_step(step: nn.Module) -> Callable | None:
+    """Return the batch form of one transformation, or None if it is not a known one."""
+    if type(step) is v2.ToImage:
+        return torch.as_tensor
+    if type(step) is v2.ToDtype and step.dtype == torch.float32 and step.scale:
+        return _to_unit_range
+    if type(step) is v2.RandomHorizontalFlip:
+        return partial(flip_some, p=step.p)
+    if type(step) is v2.RandomApply and len(step.transforms) == 1:
+        inner = step.transforms[0]
+        if type(inner) is v2.RandomRotation and _is_plain_rotation(inner):
+            return partial(rotate_some, degrees=inner.degrees, p=step.p)
+    return None
+
+
+def _is_plain_rotation(rotation: v2.RandomRotation) -> bool:
+    return (
+        rotation.interpolation == InterpolationMode.NEAREST
+        and not rotation.expand
+        and rotation.center is None
+        and not rotation.fill
+    )
+
+
+class MemoryLoader:
+    """Batches of a data set that lies in memory, transformed a batch at a time.
+
+    Parameters
+    ----------
+    images : torch.Tensor of uint8, shape (N, H, W)
+    labels : torch.Tensor of int, shape (N,)
+    transform : callable
+        From uint8 (B, 1, H, W) to float (B, 1, H, W).
+    batch_size : int
+    device : torch.device
+    shuffle : bool
+        Whether each pass draws a new order from PyTorch's global generator.
+    """
+
+    def __init__(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        transform: Callable,
+        batch_size: int,
+        device: str | torch.device,
+        shuffle: bool,
+    ) -> None:
+        self.images = images.to(device)
+        self.labels = labels.to(device)
+        self.transform = transform
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+
+    def __len__(self) -> int:
+        return -(-len(self.labels) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        count = len(self.labels)
+        order = torch.randperm(count) if self.shuffle else torch.arange(count)
+        for rows in order.to(self.images.device).split(self.batch_size):
+            batch = self.transform(self.images[rows].unsqueeze(1))
+            yield batch.contiguous(memory_format=torch.channels_last), self.labels[rows]
+
+
+class DeviceLoader:
+    """PyTorch's DataLoader with its batches moved to a device.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+    batch_size : int
+    device : torch.device
+    shuffle : bool
+    """
+
+    def __init__(
+        self, dataset: Dataset, batch_size: int, device: str | torch.device, shuffle: bool
+    ) -> None:
+        self.loader = DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
+        self.device = device
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for images, labels in self.loader:
+            yield images.to(self.device), labels.to(self.device)
+
+
+def make_loader(
+    dataset: Dataset, batch_size: int, device: str | torch.device, shuffle: bool
+) -> MemoryLoader | DeviceLoader:
+    """Return the quickest loader that gives this data set's images.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        torchvision's FashionMNIST (or MNIST) with known transformations is read from
+        memory, any other data set by a DataLoader.
+    batch_size : int
+    device : torch.device
+    shuffle : bool
+
+    Returns
+    -------
+    MemoryLoader or DeviceLoader
+    """
+    transform = batch_transform(getattr(dataset, "transform", None))
+    # a subclass with an access of its own may give other images than ``data`` holds
+    is_plain = getattr(type(dataset), "__getitem__", None) is MNIST.__getitem__
+    if is_plain and dataset.target_transform is None and transform is not None:
+        return MemoryLoader(dataset.data, dataset.targets, transform, batch_size, device, shuffle)
+    return DeviceLoader(dataset, batch_size, device, shuffle)
+
+
+class _Running:
+    """Mean loss and accuracy so far, summed on the device so that batches need not wait."""
+
+    def __init__(self, device: str | torch.device) -> None:
+        self.loss_sum = torch.zeros((), device=device)
+        self.right = torch.zeros((), device=device)
+        self.count = 0
+
+    def add(self, logits: torch.Tensor, labels: torch.Tensor, mean_loss: torch.Tensor) -> None:
+        self.loss_sum += mean_loss * len(labels)
+        self.right += (logits.argmax(dim=1) == labels).sum()
+        self.count += len(labels)
+
+    @property
+    def loss(self) -> float:
+        return self.loss_sum.item() / self.count
+
+    @property
+    def accuracy(self) -> float:
+        return self.right.item() / self.count
 
 
 class Trainer:
@@ -55,8 +293,15 @@ class Trainer:
     """
 
     def __init__(
-        self, model, trainset, testset, num_epochs=5, batch_size=16, init_lr=1e-3, device="cpu"
-    ):
+        self,
+        model: nn.Module,
+        trainset: Dataset,
+        testset: Dataset,
+        num_epochs: int = 5,
+        batch_size: int = 16,
+        init_lr: float = 1e-3,
+        device: str | torch.device = "cpu",
+    ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
         _check_dataset(trainset, "trainset")
@@ -65,6 +310,7 @@ class Trainer:
         _check_count(batch_size, "batch_size")
         _check_learning_rate(init_lr)
         self.device = _checked_device(device)
+        self._in_bfloat16 = _multiplies_bfloat16(self.device)
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.trainset = trainset
         self.testset = testset
@@ -73,19 +319,20 @@ class Trainer:
         self.init_lr = init_lr
         self._forget_history()
 
-    def train(self):
+    def train(self) -> None:
         """Train for ``num_epochs`` epochs, validating after each on the test set.
 
         Notes
         -----
         AdamW on the cross-entropy, its learning rate raised and lowered once over the
-        whole training, gradients clipped to norm 1. Interrupting keeps the history of
-        the epochs done; calling it again starts a new history and goes on from the
-        weights the model then has.
+        whole training, gradients clipped to norm 1. Where the device has instructions
+        for it, products are computed in bfloat16; weights are float32 everywhere.
+        Interrupting keeps the history of the epochs done; calling it again starts a new
+        history and goes on from the weights the model then has.
         """
         self._forget_history()
         was_training = self.model.training
-        loader = MemoryLoader.of(self.trainset, self.batch_size, self.device, shuffle=True)
+        loader = make_loader(self.trainset, self.batch_size, self.device, shuffle=True)
         optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=self.init_lr, weight_decay=WEIGHT_DECAY
         )
@@ -102,7 +349,7 @@ class Trainer:
         finally:
             self.model.train(was_training)
 
-    def get_training_history(self):
+    def get_training_history(self) -> tuple[list[float], ...]:
         """Return losses and accuracies by epoch.
 
         Returns
@@ -118,7 +365,9 @@ class Trainer:
             self.validation_accuracies,
         )
 
-    def predict(self, testloader):
+    def predict(
+        self, testloader: Iterable[Batch]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the model's probabilities and classes for the images of a loader.
 
         Parameters
@@ -147,18 +396,25 @@ class Trainer:
         probabilities = torch.softmax(logits, dim=1)
         return probabilities, probabilities.argmax(dim=1), labels
 
-    def _forget_history(self):
+    def _forget_history(self) -> None:
         self.train_losses, self.train_accuracies = [], []
         self.validation_losses, self.validation_accuracies = [], []
 
-    def _train_epoch(self, epoch, loader, optimizer, schedule):
+    def _train_epoch(
+        self,
+        epoch: int,
+        loader: MemoryLoader | DeviceLoader,
+        optimizer: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+    ) -> tuple[float, float]:
         """Pass once over the training images; return mean loss and accuracy."""
         self.model.train()
         total = _Running(self.device)
         with tqdm(loader, desc=f"Epoch {epoch}/{self.num_epochs}", unit="batch") as bar:
             for images, labels in bar:
-                logits = self.model(images)
-                loss = F.cross_entropy(logits, labels)
+                with self._precision():
+                    logits = self.model(images)
+                    loss = F.cross_entropy(logits, labels)
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
@@ -169,11 +425,15 @@ class Trainer:
                     bar.set_postfix(loss=f"{total.loss:.3f}", accuracy=f"{total.accuracy:.3f}")
         return total.loss, total.accuracy
 
-    def _validate(self, epoch, train_loss, train_accuracy):
+    def _precision(self) -> torch.autocast:
+        """Return a context in which products run in bfloat16, where the device is built for it."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bfloat16)
+
+    def _validate(self, epoch: int, train_loss: float, train_accuracy: float) -> None:
         """Measure the test set, add an epoch to the history and print its line."""
         total = _Running(self.device)
         for logits, labels in self._evaluated(
-            MemoryLoader.of(self.testset, EVALUATION_BATCH, self.device, shuffle=False)
+            make_loader(self.testset, EVALUATION_BATCH, self.device, shuffle=False)
         ):
             total.add(logits, labels, F.cross_entropy(logits, labels))
         self.train_losses.append(train_loss)
@@ -185,7 +445,7 @@ class Trainer:
             f"Validation Accuracy: {total.accuracy:.3f}"
         )
 
-    def _evaluated(self, loader):
+    def _evaluated(self, loader: MemoryLoader | DeviceLoader) -> Iterator[Batch]:
         """Yield the logits and labels of each batch; leave the model in the mode it was in."""
         was_training = self.model.training
         self.model.eval()
@@ -198,236 +458,15 @@ class Trainer:
             self.model.train(was_training)
 
 
-class _Running:
-    """Mean loss and accuracy so far, summed on the device so that batches need not wait."""
-
-    def __init__(self, device):
-        self.loss_sum = torch.zeros((), device=device)
-        self.right = torch.zeros((), device=device)
-        self.count = 0
-
-    def add(self, logits, labels, mean_loss):
-        self.loss_sum += mean_loss * len(labels)
-        self.right += (logits.argmax(dim=1) == labels).sum()
-        self.count += len(labels)
-
-    @property
-    def loss(self):
-        return self.loss_sum.item() / self.count
-
-    @property
-    def accuracy(self):
-        return self.right.item() / self.count
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Tell whether a device has instructions for products in bfloat16; emulated they are slow."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    has_instructions = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return device.type == "cpu" and has_instructions()
 
 
-class MemoryLoader:
-    """Batches of a data set that lies in memory, transformed a batch at a time.
-
-    Parameters
-    ----------
-    images : torch.Tensor of uint8, shape (N, H, W)
-    labels : torch.Tensor of int, shape (N,)
-    transform : callable
-        From uint8 (B, 1, H, W) to float (B, 1, H, W).
-    batch_size : int
-    device : torch.device
-    shuffle : bool
-        Whether each pass draws a new order from PyTorch's global generator.
-    """
-
-    def __init__(self, images, labels, transform, batch_size, device, shuffle):
-        self.images = images.to(device)
-        self.labels = labels.to(device)
-        self.transform = transform
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-
-    @classmethod
-    def of(cls, dataset, batch_size, device, shuffle):
-        """Return the quickest loader that gives this data set's images.
-
-        Parameters
-        ----------
-        dataset : torch.utils.data.Dataset
-            With uint8 ``data``, ``targets`` and a known ``transform``, as torchvision's
-            FashionMNIST has, it is read from memory; else by a DataLoader.
-        batch_size : int
-        device : torch.device
-        shuffle : bool
-
-        Returns
-        -------
-        MemoryLoader or DataLoader
-        """
-        images, labels = getattr(dataset, "data", None), getattr(dataset, "targets", None)
-        transform = batch_transform(getattr(dataset, "transform", None))
-        in_memory = (
-            isinstance(images, torch.Tensor)
-            and images.dtype == torch.uint8
-            and images.ndim == 3
-            and isinstance(labels, torch.Tensor)
-            and getattr(dataset, "target_transform", None) is None
-        )
-        if in_memory and transform is not None:
-            return cls(images, labels, transform, batch_size, device, shuffle)
-        return DeviceLoader(dataset, batch_size, device, shuffle)
-
-    def __len__(self):
-        return -(-len(self.labels) // self.batch_size)
-
-    def __iter__(self):
-        count = len(self.labels)
-        order = torch.randperm(count) if self.shuffle else torch.arange(count)
-        for rows in order.to(self.images.device).split(self.batch_size):
-            batch = self.transform(self.images[rows].unsqueeze(1))
-            yield batch.contiguous(memory_format=torch.channels_last), self.labels[rows]
-
-
-class DeviceLoader:
-    """PyTorch's DataLoader with its batches moved to a device.
-
-    Parameters
-    ----------
-    dataset : torch.utils.data.Dataset
-    batch_size : int
-    device : torch.device
-    shuffle : bool
-    """
-
-    def __init__(self, dataset, batch_size, device, shuffle):
-        self.loader = DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
-        self.device = device
-
-    def __len__(self):
-        return len(self.loader)
-
-    def __iter__(self):
-        for images, labels in self.loader:
-            yield images.to(self.device), labels.to(self.device)
-
-
-def batch_transform(transform):
-    """Return the batch form of a chain of transformations, or None if it has none.
-
-    Parameters
-    ----------
-    transform : v2.Compose
-        Of ToImage, ToDtype(float32, scale=True), RandomHorizontalFlip and
-        RandomApply([RandomRotation]), in any order that converts first.
-
-    Returns
-    -------
-    callable or None
-        From uint8 (B, 1, H, W) to float32 (B, 1, H, W); every image is drawn for apart,
-        with the probabilities of ``transform``.
-    """
-    if not isinstance(transform, v2.Compose):
-        return None
-    steps = [_batch_step(step) for step in transform.transforms]
-    converts_first = [type(step) for step in transform.transforms[:2]] == [v2.ToImage, v2.ToDtype]
-    if not converts_first or None in steps:
-        return None
-    return partial(_apply_all, steps)
-
-
-def _apply_all(steps, images):
-    for step in steps:
-        images = step(images)
-    return images
-
-
-def _batch_step(step):
-    """Return the batch form of one transformation, or None if it is not a known one."""
-    if type(step) is v2.ToImage:
-        return torch.as_tensor
-    if type(step) is v2.ToDtype and step.dtype == torch.float32 and step.scale:
-        return _to_unit_range
-    if type(step) is v2.RandomHorizontalFlip:
-        return partial(flip_some, p=step.p)
-    if type(step) is v2.RandomApply and len(step.transforms) == 1:
-        inner = step.transforms[0]
-        if type(inner) is v2.RandomRotation and _is_plain_rotation(inner):
-            return partial(rotate_some, degrees=inner.degrees, p=step.p)
-    return None
-
-
-def _is_plain_rotation(rotation):
-    return (
-        rotation.interpolation == InterpolationMode.NEAREST
-        and not rotation.expand
-        and rotation.center is None
-        and not rotation.fill
-    )
-
-
-def _to_unit_range(images):
-    return images.to(torch.float32) / 255
-
-
-def flip_some(images, p):
-    """Mirror each image left to right with probability p.
-
-    Parameters
-    ----------
-    images : torch.Tensor, shape (B, 1, H, W)
-    p : float
-
-    Returns
-    -------
-    torch.Tensor, shape (B, 1, H, W)
-    """
-    chosen = torch.rand(len(images), device=images.device) < p
-    return torch.where(chosen[:, None, None, None], images.flip(-1), images)
-
-
-def rotate_some(images, degrees, p):
-    """Turn each image with probability p, by its own uniformly drawn angle.
-
-    Parameters
-    ----------
-    images : torch.Tensor of float, shape (B, 1, H, W)
-        Changed in place.
-    degrees : sequence of two floats
-        Smallest and largest angle.
-    p : float
-
-    Returns
-    -------
-    torch.Tensor, shape (B, 1, H, W)
-    """
-    chosen = (torch.rand(len(images), device=images.device) < p).nonzero().squeeze(1)
-    if len(chosen) == 0:
-        return images
-    low, high = degrees
-    angles = torch.empty(len(chosen), device=images.device).uniform_(low, high)
-    images[chosen] = rotate(images[chosen], angles)
-    return images
-
-
-def rotate(images, angles):
-    """Turn each image about its centre, counter-clockwise, black coming in at the corners.
-
-    Parameters
-    ----------
-    images : torch.Tensor of float, shape (B, 1, H, W)
-    angles : torch.Tensor of float, shape (B,)
-        In degrees.
-
-    Returns
-    -------
-    torch.Tensor, shape (B, 1, H, W)
-        Each pixel is the nearest one of the image that was turned.
-    """
-    height, width = images.shape[-2:]
-    cos, sin = torch.cos(torch.deg2rad(angles)), torch.sin(torch.deg2rad(angles))
-    theta = torch.zeros(len(images), 2, 3, device=images.device)  # where each pixel comes from
-    theta[:, 0, 0], theta[:, 0, 1] = cos, -sin * height / width
-    theta[:, 1, 0], theta[:, 1, 1] = sin * width / height, cos
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode="nearest", align_corners=False)
-
-
-def _checked_batch(batch):
+def _checked_batch(batch: object) -> Batch:
     """Return a loader's batch as (images, labels) if it is a pair that begins with a tensor."""
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         raise TypeError(f"testloader must yield (images, classes), got {type(batch).__name__}")
@@ -437,7 +476,7 @@ def _checked_batch(batch):
     return images, torch.as_tensor(labels)
 
 
-def _check_dataset(dataset, name):
+def _check_dataset(dataset: Dataset, name: str) -> None:
     is_sequence = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     if not is_sequence or isinstance(dataset, str | bytes):
         raise TypeError(
@@ -447,21 +486,21 @@ def _check_dataset(dataset, name):
         raise ValueError(f"{name} must hold at least one image, got none")
 
 
-def _check_count(value, name):
+def _check_count(value: object, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a positive integer, got {value!r}")
     if value < 1:
         raise ValueError(f"{name} must be a positive integer, got {value}")
 
 
-def _check_learning_rate(init_lr):
+def _check_learning_rate(init_lr: float) -> None:
     if isinstance(init_lr, bool) or not isinstance(init_lr, Real):
         raise TypeError(f"init_lr must be a positive number, got {init_lr!r}")
     if not 0 < init_lr < float("inf"):
         raise ValueError(f"init_lr must be a finite number above 0, got {init_lr}")
 
 
-def _checked_device(device):
+def _checked_device(device: str | torch.device) -> torch.device:
     """Return a torch.device that a tensor can be made on."""
     try:
         device = torch.device(device)

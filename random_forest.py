@@ -16,6 +16,7 @@ application to boosting", Journal of Computer and System Sciences 55 (1997).
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.tree import ExtraTreeClassifier
 
 ALPHA_EPSILON = 1e-10  # keeps the weight of a tree without errors finite
@@ -46,7 +47,13 @@ class RandomForest:
         Weight of each boosted tree's vote.
     """
 
-    def __init__(self, n_estimators, max_depth, max_features, random_seed=None):
+    def __init__(
+        self,
+        n_estimators: int,
+        max_depth: int | None,
+        max_features: float,
+        random_seed: int | None = None,
+    ) -> None:
         _check_int(n_estimators, "n_estimators", smallest=1)
         if max_depth is not None:
             _check_int(max_depth, "max_depth", smallest=1)
@@ -69,7 +76,9 @@ class RandomForest:
         self.alphas = []
         self._num_features = None  # F, once fitted
 
-    def _bootstrapping(self, num_training, num_features, random_seed=None):
+    def _bootstrapping(
+        self, num_training: int, num_features: int, random_seed: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw the rows and columns of one tree.
 
         Parameters
@@ -104,7 +113,7 @@ class RandomForest:
         col_idx = np.random.choice(num_features, size=num_columns, replace=False)
         return row_idx, col_idx
 
-    def bootstrapping(self, num_training, num_features):
+    def bootstrapping(self, num_training: int, num_features: int) -> None:
         """Draw the rows and columns of every tree, starting from ``random_seed``.
 
         Parameters
@@ -122,7 +131,7 @@ class RandomForest:
         self.feature_indices = [columns for _, columns in draws]
         self.out_of_bag = [everything.difference(rows.tolist()) for rows, _ in draws]
 
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> None:
         """Fit every tree to its own rows and columns.
 
         Parameters
@@ -140,7 +149,7 @@ class RandomForest:
         ):
             tree.fit(X[np.ix_(rows, columns)], y[rows])
 
-    def OOB_score(self, X, y):
+    def OOB_score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return the mean share of right votes among the trees that have not seen a row.
 
         Parameters
@@ -180,7 +189,7 @@ class RandomForest:
             raise ValueError(f"X must have rows that some tree has not seen, got none of {len(X)}")
         return float(np.mean(right_votes[has_votes] / votes[has_votes]))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the class with the highest summed probability over the trees.
 
         Parameters
@@ -200,7 +209,7 @@ class RandomForest:
         ]
         return self._class_with_most(probabilities)
 
-    def adaboost(self, X, y):
+    def adaboost(self, X: ArrayLike, y: ArrayLike) -> None:
         """Fit the trees one after the other, each minding its forerunners' mistakes more.
 
         Parameters
@@ -229,7 +238,7 @@ class RandomForest:
             weights = weights * np.exp(self.alphas[-1] * wrong)
             weights = weights / weights.sum()
 
-    def predict_adaboost(self, X):
+    def predict_adaboost(self, X: ArrayLike) -> np.ndarray:
         """Return the class with the highest sum of alphas over the trees that vote for it.
 
         Parameters
@@ -250,7 +259,7 @@ class RandomForest:
             votes.append(alpha * (predicted[:, np.newaxis] == tree.classes_))  # (N, C)
         return self._class_with_most(votes)
 
-    def plot_feature_importance(self, data_train):
+    def plot_feature_importance(self, data_train: object) -> None:
         """Draw the importances of the first tree's columns that have any, largest first.
 
         Parameters
@@ -266,11 +275,11 @@ class RandomForest:
         order = order[importances[order] > 0]
         _, ax = plt.subplots()
         ax.bar(names[order], importances[order])
-        ax.set(xlabel="feature", ylabel="importance (share of the entropy removed)")
+        ax.set(xlabel="feature", ylabel="importance (all sum to 1)")
         ax.set_title("Feature importances of one tree")
         plt.setp(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
 
-    def select_hyperparameters(self):
+    def select_hyperparameters(self) -> tuple[int, int, float]:
         """Return the settings chosen by cross-validation on the bean training data.
 
         Returns
@@ -280,7 +289,7 @@ class RandomForest:
         """
         return 15, 13, 1.0
 
-    def _class_with_most(self, scores):
+    def _class_with_most(self, scores: list[np.ndarray]) -> np.ndarray:
         """Sum scores (N, C_t) of each tree by class label and return each row's best label.
 
         A bootstrap sample may miss a class, so trees may know different ones.
@@ -291,7 +300,7 @@ class RandomForest:
             total[:, np.searchsorted(classes, tree.classes_)] += score
         return classes[np.argmax(total, axis=1)]
 
-    def _first_trees_columns(self, data_train):
+    def _first_trees_columns(self, data_train: object) -> np.ndarray:
         """Return the names of the columns that the first tree was fitted to."""
         names = getattr(data_train, "columns", None)
         if names is None:
@@ -308,20 +317,20 @@ class RandomForest:
             )
         return np.asarray(names)[columns]
 
-    def _require_fit(self):
+    def _require_fit(self) -> None:
         if self.alphas:
             raise ValueError("the trees are boosted, expected bagged ones: call fit() first")
         if not self.feature_indices or not hasattr(self.decision_trees[0], "classes_"):
             raise ValueError("the forest is not fitted: expected fit() before this call")
 
 
-def _vote_weight(error):
+def _vote_weight(error: float) -> float:
     """Return AdaBoost's alpha of a tree with this share of weighted mistakes."""
     # a tree wrong on every row has no finite alpha: both ends of the scale share the epsilon
     return 0.5 * np.log(max(1 - error, ALPHA_EPSILON) / (error + ALPHA_EPSILON))
 
 
-def _checked_features(X, num_features=None):
+def _checked_features(X: ArrayLike, num_features: int | None = None) -> np.ndarray:
     """Return X as a finite float array (N, F), of num_features columns if that is given."""
     try:
         X = np.asarray(X, dtype=np.float64)
@@ -336,7 +345,9 @@ def _checked_features(X, num_features=None):
     return X
 
 
-def _checked_data(X, y, num_features=None):
+def _checked_data(
+    X: ArrayLike, y: ArrayLike, num_features: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return features and as many class labels, whole numbers or strings."""
     X, y = _checked_features(X, num_features), np.asarray(y)
     if y.shape != (len(X),):
@@ -348,12 +359,12 @@ def _checked_data(X, y, num_features=None):
     return X, y
 
 
-def _check_seed(random_seed):
+def _check_seed(random_seed: int | None) -> None:
     if random_seed is not None:
         _check_int(random_seed, "random_seed", smallest=0)
 
 
-def _check_int(value, name, smallest):
+def _check_int(value: object, name: str, smallest: int) -> None:
     """Raise unless value is an integer of at least smallest."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer of at least {smallest}, got {value!r}")

@@ -19,7 +19,7 @@ class RNN(BaseSequentialModel):
 
     model_name = "RNN"
 
-    def set_hyperparameters(self):
+    def set_hyperparameters(self) -> None:
         """Fill ``hp`` with the sizes, learning rate, batch size and epochs of the course."""
         self.hp = {
             "embedding_dim": 256,
@@ -29,7 +29,7 @@ class RNN(BaseSequentialModel):
             "epochs": 10,
         }
 
-    def define_model(self):
+    def define_model(self) -> tf.keras.Sequential:
         """Return the net, neither built nor compiled.
 
         Returns

@@ -3,9 +3,11 @@
 Symbols: S window length (``max_input_len``), V vocabulary size.
 """
 
+from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class TextGenerator:
@@ -27,7 +29,9 @@ class TextGenerator:
         window length is not a positive integer.
     """
 
-    def __init__(self, char_indices, indices_char, max_input_len):
+    def __init__(
+        self, char_indices: dict[str, int], indices_char: dict[int, str], max_input_len: int
+    ) -> None:
         for name, value in (("char_indices", char_indices), ("indices_char", indices_char)):
             if not isinstance(value, dict):
                 raise TypeError(f"{name} must be a dict, got {type(value).__name__}")
@@ -41,7 +45,7 @@ class TextGenerator:
         self.indices_char = indices_char
         self.max_input_len = max_input_len
 
-    def sample(self, preds, temperature=0.5):
+    def sample(self, preds: ArrayLike, temperature: float = 0.5) -> int:
         """Draw a character index from probabilities sharpened or flattened by temperature.
 
         Parameters
@@ -81,7 +85,9 @@ class TextGenerator:
             np.searchsorted(cumulative[:-1], np.random.random() * cumulative[-1], side="right")
         )
 
-    def generate(self, model, seed_text, length=150, temperature=0.5):
+    def generate(
+        self, model: object, seed_text: str, length: int = 150, temperature: float = 0.5
+    ) -> None:
         """Print text that continues a prompt, character by character as it is drawn.
 
         Parameters
@@ -117,7 +123,7 @@ class TextGenerator:
             window = np.append(window[1:], index)
         print()
 
-    def _first_window(self, seed_text):
+    def _first_window(self, seed_text: str) -> np.ndarray:
         """Return the prompt's last S characters as indices, shape (S,)."""
         if not isinstance(seed_text, str):
             raise TypeError(f"seed_text must be a str, got {type(seed_text).__name__}")
@@ -131,7 +137,7 @@ class TextGenerator:
         return np.array([self.char_indices[character] for character in text])
 
 
-def next_character_function(net):
+def next_character_function(net: object) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from a window to the probabilities of the next character.
 
     Parameters
@@ -152,7 +158,7 @@ def next_character_function(net):
     embedding, kernel, recurrent_kernel, bias, dense_kernel, dense_bias = net.get_weights()
     inputs = embedding @ kernel + bias  # (V, units): what each character adds to a step
 
-    def predict(window):
+    def predict(window: np.ndarray) -> np.ndarray:
         logits = last_state(inputs[window], recurrent_kernel) @ dense_kernel + dense_bias  # (V,)
         exponentials = np.exp(logits - logits.max())
         return exponentials / exponentials.sum()
@@ -160,7 +166,7 @@ def next_character_function(net):
     return predict
 
 
-def _rnn_last_state(inputs, recurrent_kernel):
+def _rnn_last_state(inputs: np.ndarray, recurrent_kernel: np.ndarray) -> np.ndarray:
     """Return h_S of h_t = tanh(x_t W + b + h_{t-1} U), given x_t W + b (S, units)."""
     h = np.zeros_like(inputs[0])
     for step in inputs:
@@ -168,7 +174,7 @@ def _rnn_last_state(inputs, recurrent_kernel):
     return h
 
 
-def _lstm_last_state(inputs, recurrent_kernel):
+def _lstm_last_state(inputs: np.ndarray, recurrent_kernel: np.ndarray) -> np.ndarray:
     """Return h_S of an LSTM, given x_t W + b (S, 4 units) in Keras' order i, f, candidate, o."""
     units = len(recurrent_kernel)
     h, c = np.zeros_like(inputs[0, :units]), np.zeros_like(inputs[0, :units])
@@ -200,7 +206,7 @@ _PLAIN_RECURRENCE = {
 }
 
 
-def _recurrent_layer(net):
+def _recurrent_layer(net: object) -> str | None:
     """Return the class name of the recurrent layer of a net of known form, else None."""
     layers = getattr(net, "layers", [])
     names = [type(layer).__name__ for layer in layers]
@@ -215,7 +221,7 @@ def _recurrent_layer(net):
     return names[1]
 
 
-def _check_probabilities(preds):
+def _check_probabilities(preds: ArrayLike) -> np.ndarray:
     """Return preds as float64 if they can be the weights of a draw."""
     try:
         weights = np.asarray(preds, dtype=np.float64)
@@ -231,14 +237,14 @@ def _check_probabilities(preds):
     return weights
 
 
-def _check_temperature(temperature):
+def _check_temperature(temperature: float) -> None:
     if isinstance(temperature, bool) or not isinstance(temperature, Real):
         raise TypeError(f"temperature must be a number above 0, got {temperature!r}")
     if not 0 < temperature < np.inf:
         raise ValueError(f"temperature must be finite and above 0, got {temperature}")
 
 
-def _check_count(value, name, smallest):
+def _check_count(value: object, name: str, smallest: int) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer of at least {smallest}, got {value!r}")
     if value < smallest:

@@ -27,7 +27,7 @@ class EnergyMeter:
         name where codecarbon knows it.
     """
 
-    def __init__(self, country=COUNTRY, region=REGION):
+    def __init__(self, country: str = COUNTRY, region: str = REGION) -> None:
         self._tracker = OfflineEmissionsTracker(
             country_iso_code=country,
             region=region,
@@ -40,7 +40,7 @@ class EnergyMeter:
         self._question = None
         self._started_at = 0.0
 
-    def start(self, question):
+    def start(self, question: str) -> None:
         """Begin a question, ending the one before.
 
         Parameters
@@ -53,7 +53,7 @@ class EnergyMeter:
         self._started_at = time.perf_counter()
         self._tracker.start_task(f"{len(self._rows)} {question}")
 
-    def stop(self):
+    def stop(self) -> None:
         """End the question being measured, if there is one."""
         if self._question is None:
             return
@@ -69,7 +69,7 @@ class EnergyMeter:
         )
         self._question = None
 
-    def table(self):
+    def table(self) -> pd.DataFrame:
         """Return the questions measured so far and their sum.
 
         Returns

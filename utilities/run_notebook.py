@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -28,7 +29,11 @@ QUIET = {
 }
 
 
-def execute(source=NOTEBOOK, say=print, working_directory=ROOT):
+def execute(
+    source: str | os.PathLike = NOTEBOOK,
+    say: Callable[[str], None] = print,
+    working_directory: str | os.PathLike = ROOT,
+) -> nbformat.NotebookNode:
     """Execute a notebook in a fresh kernel.
 
     Parameters
@@ -53,7 +58,7 @@ def execute(source=NOTEBOOK, say=print, working_directory=ROOT):
     notebook = nbformat.read(source, as_version=4)
     started = time.monotonic()
 
-    def announce(cell, cell_index):
+    def announce(cell: nbformat.NotebookNode, cell_index: int) -> None:
         heading = _heading(cell)
         if heading:
             say(f"      {time.monotonic() - started:5.0f} s  {heading}")
@@ -63,6 +68,7 @@ def execute(source=NOTEBOOK, say=print, working_directory=ROOT):
         timeout=CELL_SECONDS,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # text that comes a character at a time is one output
         resources={"metadata": {"path": str(working_directory)}},
         on_cell_start=announce,
     )
@@ -70,7 +76,7 @@ def execute(source=NOTEBOOK, say=print, working_directory=ROOT):
     return notebook
 
 
-def save(notebook, path):
+def save(notebook: nbformat.NotebookNode, path: str | os.PathLike) -> None:
     """Write a notebook so that the file is always the old or the new one, whole.
 
     Parameters
@@ -85,7 +91,7 @@ def save(notebook, path):
     os.replace(temporary, path)
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Execute, save and say what was written; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=EXECUTED, help="where the copy goes")
@@ -102,7 +108,7 @@ def main(arguments=None):
     return 0
 
 
-def _heading(cell):
+def _heading(cell: nbformat.NotebookNode) -> str | None:
     """Return the text of a cell's first heading, or None."""
     if cell.cell_type != "markdown":
         return None

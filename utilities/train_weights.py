@@ -11,7 +11,7 @@ from utilities.utils import preprocess_text_data
 SEED = 4641
 
 
-def main():
+def main() -> None:
     """Train both models on Macbeth and save their weights and losses."""
     data = preprocess_text_data(load_macbeth())
     for kind in (RNN, LSTM):

@@ -29,7 +29,7 @@ _CLEANING_RULES = [
 ]
 
 
-def get_housing_dataset():
+def get_housing_dataset() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return California housing in three price classes, split and scaled.
 
     Returns
@@ -69,7 +69,7 @@ def get_housing_dataset():
     return scaler.transform(x_train), y_train, scaler.transform(x_test), y_test
 
 
-def order_of_targets(target):
+def order_of_targets(target: np.ndarray) -> np.ndarray:
     """Return the row order that sorts the target, ties as the published figures have them.
 
     Parameters
@@ -89,7 +89,7 @@ def order_of_targets(target):
     return np.argsort(target.astype(np.longdouble))
 
 
-def price_classes(target):
+def price_classes(target: np.ndarray) -> np.ndarray:
     """Cut sorted targets into three classes of equal size; equal targets share one.
 
     Parameters
@@ -108,7 +108,7 @@ def price_classes(target):
     return classes[last_of_equals]
 
 
-def clean_text(text):
+def clean_text(text: str) -> str:
     """Reduce a text to the 46 symbols the models may see.
 
     Parameters
@@ -137,7 +137,7 @@ def clean_text(text):
     return text.strip()
 
 
-def trim_to_markers(text):
+def trim_to_markers(text: str) -> str:
     """Return a Project Gutenberg text from its START to its END marker line, both included.
 
     Parameters
@@ -154,7 +154,7 @@ def trim_to_markers(text):
     return text[start.start() if start else 0 : end.end() if end else len(text)]
 
 
-def preprocess_text_data(text):
+def preprocess_text_data(text: str) -> dict:
     """Turn a text into windows of character indices and the character after each.
 
     Parameters
@@ -200,7 +200,7 @@ def preprocess_text_data(text):
     }
 
 
-def _undo_wrong_decoding(text):
+def _undo_wrong_decoding(text: str) -> str:
     """Return text, decoded as UTF-8 if it is UTF-8 bytes read as a one-byte encoding."""
     if text.isascii():
         return text
