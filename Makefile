@@ -29,7 +29,7 @@ data: $(READY)  ## find or download the four data sets and say where they are
 
 run: $(READY)  ## environment, data, the notebook executed into build/hw4.ipynb
 	@echo "[2/3] Data: real where it is found or can be downloaded, else a stand-in (seconds to minutes)"
-	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -W ignore -m utilities.datasets
+	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.datasets
 	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (about 10 minutes on two cores)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.run_notebook
 
