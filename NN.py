@@ -145,7 +145,7 @@ class NeuralNet:
         -----
         silu(u) = u sigmoid(u) with sigmoid(u) = 1 / (1 + exp(-u)).
         """
-        return _silu(_as_finite(u, "u"))
+        return _silu_and_slope(_as_finite(u, "u"))[0]
 
     def derivative_silu(self, x: ArrayLike) -> np.ndarray:
         """Return the derivative of the sigmoid linear unit at every element.
@@ -162,7 +162,7 @@ class NeuralNet:
         -----
         silu'(x) = s + x s (1 - s) with s = sigmoid(x).
         """
-        return _derivative_silu(_as_finite(x, "x"))
+        return _silu_and_slope(_as_finite(x, "x"))[1]
 
     def softmax(self, u: ArrayLike) -> np.ndarray:
         """Return the softmax of every row.
@@ -247,22 +247,22 @@ class NeuralNet:
         """
         x = _as_rows(x, "x")
         self._check_inputs(x)
-        return self._forward(x, use_dropout)
+        return self._forward(x, use_dropout)[0]
 
-    def _forward(self, x: np.ndarray, use_dropout: bool) -> np.ndarray:
-        """Run the net on rows known to be good."""
+    def _forward(self, x: np.ndarray, use_dropout: bool) -> tuple[np.ndarray, tuple]:
+        """Run the net on rows known to be good; return also the slopes of both SiLUs."""
         p = self.parameters
         cache = {"X": x}
         cache["u1"] = x @ p["theta1"] + p["b1"]  # (N, K)
-        cache["o1"] = _silu(cache["u1"])
+        cache["o1"], slope1 = _silu_and_slope(cache["u1"])
         if use_dropout:
             cache["o1"], cache["mask"] = self._dropout(cache["o1"], self.dropout_prob)
         cache["u2"] = cache["o1"] @ p["theta2"] + p["b2"]  # (N, R)
-        cache["o2"] = _silu(cache["u2"])
+        cache["o2"], slope2 = _silu_and_slope(cache["u2"])
         cache["u3"] = cache["o2"] @ p["theta3"] + p["b3"]  # (N, D)
         cache["o3"] = _softmax(cache["u3"])
         self.cache = cache
-        return cache["o3"]
+        return cache["o3"], (slope1, slope2)
 
     def compute_gradients(self, y: ArrayLike, yh: ArrayLike, use_dropout: bool) -> Parameters:
         """Return the gradient of the mean loss with respect to every parameter.
@@ -292,19 +292,23 @@ class NeuralNet:
             raise ValueError(f"cache must hold {', '.join(needed)}, got none of {missing}")
         if len(y) != len(self.cache["X"]):
             raise ValueError(f"y must have {len(self.cache['X'])} rows as X has, got {len(y)}")
-        return self._gradients(y, yh, use_dropout)
+        slopes = tuple(_silu_and_slope(self.cache[key])[1] for key in ("u1", "u2"))
+        return self._gradients(y, yh, use_dropout, slopes)
 
-    def _gradients(self, y: np.ndarray, yh: np.ndarray, use_dropout: bool) -> Parameters:
+    def _gradients(
+        self, y: np.ndarray, yh: np.ndarray, use_dropout: bool, slopes: tuple
+    ) -> Parameters:
         """Apply the chain rule from the loss back to the first layer."""
+        slope1, slope2 = slopes
         p, cache = self.parameters, self.cache
         # softmax with cross-entropy only: the two Jacobians collapse to yh - y
         d_u3 = (yh - y) / len(y)  # (N, D); the one place where the mean is taken
         d_o2 = d_u3 @ p["theta3"].T  # (N, R)
-        d_u2 = d_o2 * _derivative_silu(cache["u2"])
+        d_u2 = d_o2 * slope2
         d_o1 = d_u2 @ p["theta2"].T  # (N, K)
         if use_dropout:
             d_o1 = d_o1 * cache["mask"] / (1 - self.dropout_prob)
-        d_u1 = d_o1 * _derivative_silu(cache["u1"])
+        d_u1 = d_o1 * slope1
         return {
             "theta3": cache["o2"].T @ d_u3,
             "b3": d_u3.sum(axis=0),
@@ -473,9 +477,9 @@ class NeuralNet:
         self, x: np.ndarray, y: np.ndarray, use_momentum: bool, with_loss: bool
     ) -> float | None:
         """Do one iteration; return the loss before the update if it is wanted, else None."""
-        y_hat = self._forward(x, self.use_dropout)
+        y_hat, slopes = self._forward(x, self.use_dropout)
         loss = _cross_entropy(y, y_hat) if with_loss else None
-        self._update(self._gradients(y, y_hat, self.use_dropout), use_momentum)
+        self._update(self._gradients(y, y_hat, self.use_dropout, slopes), use_momentum)
         return loss
 
     def _record(self, iteration: int, loss: float | None) -> None:
@@ -498,27 +502,19 @@ class NeuralNet:
             raise ValueError(f"x must have shape (N, {inputs}), got {x.shape}")
 
 
-def _exp_of_minus_abs(u: np.ndarray) -> np.ndarray:
-    """Return exp(-|u|), which cannot overflow."""
-    return np.exp(-np.abs(u))
+def _silu_and_slope(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return silu(u) = u s and its derivative s + u s (1 - s), with s = sigmoid(u).
 
-
-def _sigmoid(u: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-u)), written so that the exponential never overflows."""
-    z = _exp_of_minus_abs(u)
-    return np.where(u >= 0, 1.0, z) / (1.0 + z)
-
-
-def _silu(u: np.ndarray) -> np.ndarray:
-    return u * _sigmoid(u)
-
-
-def _derivative_silu(u: np.ndarray) -> np.ndarray:
-    """Return s (1 + u (1 - s)); 1 - s is computed as sigmoid(-u), which loses no digits."""
-    z = _exp_of_minus_abs(u)
-    larger, smaller = 1.0 / (1.0 + z), z / (1.0 + z)  # sigmoid of |u| and of -|u|
-    positive = u >= 0
-    return np.where(positive, larger, smaller) * (1.0 + u * np.where(positive, smaller, larger))
+    The two share the exponential, which is what costs time.
+    """
+    # below u = -709 exp(-u) is infinite and s is 0, as it should be
+    with np.errstate(over="ignore", invalid="ignore"):
+        exponential = np.exp(-u)
+        s = 1.0 / (1.0 + exponential)
+        # 1 - s, without the digits a subtraction would lose; infinity times 0 is meant to be 1
+        complement = np.fmin(exponential * s, 1.0)
+    o = u * s
+    return o, s + o * complement
 
 
 def _softmax(u: np.ndarray) -> np.ndarray:
