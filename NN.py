@@ -17,6 +17,7 @@ Computational Mathematics and Mathematical Physics 4 (1964).
 """
 
 from collections.abc import Callable
+from functools import reduce
 from itertools import pairwise
 from numbers import Integral, Real
 
@@ -309,13 +310,14 @@ class NeuralNet:
         if use_dropout:
             d_o1 = d_o1 * cache["mask"] / (1 - self.dropout_prob)
         d_u1 = d_o1 * slope1
+        ones = np.ones(len(y))  # ones @ d sums over rows several times as fast as d.sum(axis=0)
         return {
             "theta3": cache["o2"].T @ d_u3,
-            "b3": d_u3.sum(axis=0),
+            "b3": ones @ d_u3,
             "theta2": cache["o1"].T @ d_u2,
-            "b2": d_u2.sum(axis=0),
+            "b2": ones @ d_u2,
             "theta1": cache["X"].T @ d_u1,
-            "b1": d_u1.sum(axis=0),
+            "b1": ones @ d_u1,
         }
 
     def update_weights(self, dLoss: Parameters, use_momentum: bool) -> None:
@@ -518,8 +520,10 @@ def _silu_and_slope(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _softmax(u: np.ndarray) -> np.ndarray:
-    exponentials = np.exp(u - u.max(axis=1, keepdims=True))  # at most 1: no overflow
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    # Rows are short: a maximum column by column and a sum as a product beat NumPy's reductions.
+    row_max = reduce(np.maximum, u.T)[:, np.newaxis]  # (N, 1)
+    exponentials = np.exp(u - row_max)  # at most 1: no overflow
+    return exponentials / (exponentials @ np.ones((u.shape[1], 1), u.dtype))
 
 
 def _cross_entropy(y: np.ndarray, y_hat: np.ndarray) -> float:
