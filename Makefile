@@ -18,7 +18,7 @@ env: $(READY)  ## make the environment in .venv
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "hw4 needs Python 3.11 or later; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@echo "[1/3] Environment: installing into $(VENV) (2 to 5 minutes, once)"
+	@echo "Environment: installing into $(VENV) (2 to 5 minutes, once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
 	@$(PY) -m pip install --quiet --no-deps --editable .
@@ -28,6 +28,7 @@ data: $(READY)  ## find or download the four data sets and say where they are
 	@$(PY) -m utilities.datasets
 
 run: $(READY)  ## environment, data, the notebook executed into build/hw4.ipynb
+	@echo "[1/3] Environment: $(VENV) is ready"
 	@echo "[2/3] Data: real where it is found or can be downloaded, else a stand-in (seconds to minutes)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.datasets
 	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (about 10 minutes on two cores)"

@@ -94,7 +94,9 @@ def test_no_cell_failed_or_wrote_to_stderr(notebook):
     for cell in code_cells(notebook):
         for output in cell.outputs:
             assert output.output_type != "error", output
-            assert output.get("name") != "stderr", output
+            if output.get("name") == "stderr":  # a stand-in announces itself, and nothing else does
+                assert "StandInWarning" in output.text, output
+                assert output.text.count("Warning:") == output.text.count("StandInWarning:"), output
 
 
 def test_outputs_hold_no_path_of_a_machine_and_no_warning(notebook):
@@ -106,7 +108,7 @@ def test_outputs_hold_no_path_of_a_machine_and_no_warning(notebook):
 
 def test_cells_are_short_and_sections_numbered(notebook):
     for cell in code_cells(notebook):
-        assert len([line for line in cell.source.splitlines() if line.strip()]) <= 20, cell.source
+        assert len([line for line in cell.source.splitlines() if line.strip()]) <= 15, cell.source
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for number in ("1.1", "1.1.1", "1.1.2", "1.1.3", "1.2", "1.3", "1.4"):
         assert re.search(rf"^#+ {re.escape(number)} ", text, re.M), number
