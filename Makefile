@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env data run test lint format weights diagrams notebook clean
+.PHONY: help env data run test lint format bench weights diagrams notebook clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,10 +31,10 @@ run: $(READY)  ## environment, data, the notebook executed into build/hw4.ipynb
 	@echo "[1/3] Environment: $(VENV) is ready"
 	@echo "[2/3] Data: real where it is found or can be downloaded, else a stand-in (seconds to minutes)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.datasets
-	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (about 10 minutes on two cores)"
+	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (about 8 minutes on two cores)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.run_notebook
 
-test: $(READY)  ## run the tests (about 8 minutes on two cores)
+test: $(READY)  ## run the tests (about 4 minutes on two cores)
 	@$(PY) -m pytest
 
 lint: $(READY)  ## check style without changing anything
@@ -45,7 +45,10 @@ format: $(READY)  ## mend what the style check can mend
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-weights: $(READY)  ## train RNN and LSTM anew into model_weights/ (about 20 minutes)
+bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (minutes)
+	@$(PY) -m benchmarks
+
+weights: $(READY)  ## train RNN and LSTM anew into model_weights/ (about 10 minutes)
 	@$(PY) -m utilities.train_weights
 
 diagrams: $(READY)  ## draw the diagrams of data/images anew

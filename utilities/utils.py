@@ -184,13 +184,10 @@ def preprocess_text_data(text: str) -> dict:
             f"text must have more than {SEQUENCE_LENGTH} characters after cleaning, "
             f"got {len(cleaned)}"
         )
-    codes = np.frombuffer(cleaned.encode("ascii"), dtype=np.uint8)
-    used, indices = np.unique(codes, return_inverse=True)  # (V,), (N + 30,)
-    vocab = [chr(code) for code in used]
-    windows = np.lib.stride_tricks.sliding_window_view(indices, SEQUENCE_LENGTH)
+    x, y, vocab = text_windows(cleaned)
     return {
-        "x": windows[:-1],
-        "y": indices[SEQUENCE_LENGTH:, np.newaxis],
+        "x": x,
+        "y": y,
         "text": cleaned,
         "char_indices": {character: index for index, character in enumerate(vocab)},
         "indices_char": dict(enumerate(vocab)),
@@ -198,6 +195,28 @@ def preprocess_text_data(text: str) -> dict:
         "vocab_size": len(vocab),
         "sequence_len": SEQUENCE_LENGTH,
     }
+
+
+def text_windows(cleaned: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return every window of a cleaned text and the character after it, as indices.
+
+    Parameters
+    ----------
+    cleaned : str
+        N + 30 ASCII characters, N > 0.
+
+    Returns
+    -------
+    x : ndarray of int64, shape (N, 30)
+        A read-only view: its rows share the memory of one array of N + 30 indices.
+    y : ndarray of int64, shape (N, 1)
+    vocab : list of str
+        The V different characters in order; the indices count through it.
+    """
+    codes = np.frombuffer(cleaned.encode("ascii"), dtype=np.uint8)
+    used, indices = np.unique(codes, return_inverse=True)  # (V,), (N + 30,)
+    windows = np.lib.stride_tricks.sliding_window_view(indices, SEQUENCE_LENGTH)
+    return windows[:-1], indices[SEQUENCE_LENGTH:, np.newaxis], [chr(code) for code in used]
 
 
 def _undo_wrong_decoding(text: str) -> str:

@@ -1,0 +1,1 @@
+"""How fast the homework is beside what a user would write or pick instead."""

@@ -1,0 +1,177 @@
+"""The rivals: what a careful student would write, or pick from a library.
+
+Each gives the same result as our own code, which ``benchmarks.__main__`` checks before it
+times anything.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+SIZES = (8, 15, 7, 3)
+
+
+def textbook_training(x, y, iterations, dropout_prob=0.0, batch_size=None):
+    """Train the net of Question 1 as its formulas stand in a book; return all losses.
+
+    The sigmoid is computed again in the derivative, and the loss at every iteration.
+    """
+    p = _initial_parameters()
+    losses = []
+    for iteration in range(iterations):
+        xb, yb = x, y
+        if batch_size is not None:
+            rows = (iteration * batch_size + np.arange(batch_size)) % len(x)
+            xb, yb = x[rows], y[rows]
+        u1 = xb @ p["theta1"] + p["b1"]
+        o1, mask = _silu(u1), None
+        if dropout_prob > 0:
+            mask = np.random.choice([0, 1], size=o1.shape, p=[dropout_prob, 1 - dropout_prob])
+            o1 = o1 * mask / (1 - dropout_prob)
+        u2 = o1 @ p["theta2"] + p["b2"]
+        o2 = _silu(u2)
+        y_hat = _softmax(o2 @ p["theta3"] + p["b3"])
+        losses.append(-np.mean(np.sum(yb * np.log(y_hat + 1e-15), axis=1)))
+        d3 = (y_hat - yb) / len(yb)
+        d2 = d3 @ p["theta3"].T * _silu_slope(u2)
+        d_o1 = d2 @ p["theta2"].T
+        if mask is not None:
+            d_o1 = d_o1 * mask / (1 - dropout_prob)
+        d1 = d_o1 * _silu_slope(u1)
+        for layer, (inputs, delta) in enumerate(((xb, d1), (o1, d2), (o2, d3)), start=1):
+            p[f"theta{layer}"] = p[f"theta{layer}"] - 0.01 * inputs.T @ delta
+            p[f"b{layer}"] = p[f"b{layer}"] - 0.01 * np.sum(delta, axis=0)
+    return losses
+
+
+def torch_training(x, y, iterations):
+    """Train the same net with PyTorch's autograd and SGD in float64; return the last loss."""
+    import torch
+
+    start = _initial_parameters()
+    p = {key: torch.tensor(value, requires_grad=True) for key, value in start.items()}
+    x, y = torch.tensor(x), torch.tensor(y)
+    optimizer = torch.optim.SGD(p.values(), lr=0.01)
+    for _ in range(iterations):
+        o1 = torch.nn.functional.silu(x @ p["theta1"] + p["b1"])
+        o2 = torch.nn.functional.silu(o1 @ p["theta2"] + p["b2"])
+        y_hat = torch.softmax(o2 @ p["theta3"] + p["b3"], dim=1)
+        loss = -(y * torch.log(y_hat + 1e-15)).sum(dim=1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return loss.item()
+
+
+def sklearn_training(x, y, iterations):
+    """Train an MLPClassifier of the same sizes on full batches; tanh, as it has no SiLU."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    net = MLPClassifier(
+        SIZES[1:-1],
+        activation="tanh",
+        solver="sgd",
+        alpha=0.0,
+        batch_size=len(x),
+        learning_rate_init=0.01,
+        momentum=0.0,
+        max_iter=iterations,
+        tol=0.0,
+        n_iter_no_change=iterations,
+        shuffle=False,
+        random_state=0,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return net.fit(x, y.argmax(axis=1))
+
+
+def row_by_row_oob_score(forest, X, y):
+    """Return the out-of-bag score with one prediction a row and tree."""
+    shares = []
+    for i, row in enumerate(X):
+        votes = [
+            tree.predict(row[columns].reshape(1, -1))[0] == y[i]
+            for tree, columns, out_of_bag in zip(
+                forest.decision_trees, forest.feature_indices, forest.out_of_bag, strict=True
+            )
+            if i in out_of_bag
+        ]
+        if votes:
+            shares.append(np.mean(votes))
+    return float(np.mean(shares))
+
+
+def row_by_row_predict(forest, X):
+    """Return the classes of a forest with one prediction a row and tree."""
+    predicted = []
+    for row in X:
+        total = sum(
+            tree.predict_proba(row[columns].reshape(1, -1))[0]
+            for tree, columns in zip(forest.decision_trees, forest.feature_indices, strict=True)
+        )
+        predicted.append(np.argmax(total))
+    return np.array(predicted)
+
+
+def row_by_row_predict_adaboost(forest, X, classes):
+    """Return the classes of boosted trees with one prediction a row and tree."""
+    predicted = []
+    for row in X:
+        votes = np.zeros(classes)
+        for tree, alpha in zip(forest.decision_trees, forest.alphas, strict=True):
+            votes[tree.predict(row.reshape(1, -1))[0]] += alpha
+        predicted.append(np.argmax(votes))
+    return np.array(predicted)
+
+
+def nested_loop_windows(text, length):
+    """Return windows and next characters as index arrays, filled element by element."""
+    vocab = sorted(set(text))
+    indices = {character: index for index, character in enumerate(vocab)}
+    count = len(text) - length
+    x = np.zeros((count, length), dtype=np.int64)
+    y = np.zeros((count, 1), dtype=np.int64)
+    for i in range(count):
+        for j in range(length):
+            x[i, j] = indices[text[i + j]]
+        y[i, 0] = indices[text[i + length]]
+    return x, y
+
+
+def predict_per_character(generator, model, prompt, length):
+    """Write characters with one call of Keras' predict for each; return how many."""
+    window = [generator.char_indices[character] for character in prompt]
+    for _ in range(length):
+        probabilities = model.model.predict(np.array([window]), verbose=0)[0]
+        window = [*window[1:], generator.sample(probabilities, 0.5)]
+    return length
+
+
+def _initial_parameters():
+    np.random.seed(0)
+    p = {}
+    for layer, (fan_in, fan_out) in enumerate(pairwise(SIZES), start=1):
+        p[f"theta{layer}"] = np.random.randn(fan_in, fan_out) / np.sqrt(fan_in)
+        p[f"b{layer}"] = np.zeros(fan_out)
+    return p
+
+
+def _sigmoid(u):
+    return 1 / (1 + np.exp(-u))
+
+
+def _silu(u):
+    return u * _sigmoid(u)
+
+
+def _silu_slope(u):
+    return _sigmoid(u) + u * _sigmoid(u) * (1 - _sigmoid(u))
+
+
+def _softmax(u):
+    exponentials = np.exp(u - np.max(u, axis=1, keepdims=True))
+    return exponentials / np.sum(exponentials, axis=1, keepdims=True)
