@@ -234,7 +234,8 @@ class BaseSequentialModel:
             callbacks=[*self.get_callbacks(), _LossRecorder(self.loss_history["losses"])],
             verbose=2,  # a line an epoch: a bar would fill the notebook
         )
-        _write_json(self.save_losses_path(), self.loss_history)
+        if np.isfinite(self.loss_history["losses"]).any():  # else the old weights stay as well
+            _write_json(self.save_losses_path(), self.loss_history)
 
     def _load(self) -> bool:
         """Load saved weights and losses; say why and return False if there are none that fit."""
@@ -273,8 +274,8 @@ class BaseSequentialModel:
             return None
         try:
             losses = json.loads(Path(path).read_text(encoding="utf-8"))["losses"]
-            if not np.isfinite(np.array(losses, dtype=float)).all() or np.ndim(losses) != 1:
-                raise ValueError("expected a list of finite losses")
+            if np.ndim(losses) != 1 or not np.isfinite(np.array(losses, dtype=float)).any():
+                raise ValueError("expected a list of losses, at least one of them finite")
         except (OSError, ValueError, KeyError, TypeError) as error:
             kept = _set_aside(path)
             print(f"{path} is not a loss history ({_first_line(error)}); it was kept as {kept}.")

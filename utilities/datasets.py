@@ -546,7 +546,10 @@ def _fetch_macbeth(url: str, folder: Path) -> None:
 
 def _fetch_file(url: str, target: Path) -> Path:
     """Download one file with pooch, with a progress bar."""
-    import pooch
+    with warnings.catch_warnings():
+        # in a notebook tqdm, which pooch imports, misses widgets that the plain bar does not need
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import pooch
     from tqdm import tqdm
 
     print(f"Downloading {url}", file=sys.stderr)
