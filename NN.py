@@ -227,9 +227,7 @@ class NeuralNet:
         """
         u = _as_finite(u, "u")
         _check_number(prob, "prob", "in [0, 1)", lambda value: 0 <= value < 1)
-        # choice divides the cumulative probabilities by their rounded sum
-        mask = (np.random.random_sample(u.shape) >= prob / (prob + (1 - prob))).astype(int)
-        return u * mask / (1 - prob), mask
+        return _drop(u, prob)
 
     def forward(self, x: ArrayLike, use_dropout: bool) -> np.ndarray:
         """Return the predicted probabilities and remember what led to them.
@@ -257,7 +255,7 @@ class NeuralNet:
         cache["u1"] = x @ p["theta1"] + p["b1"]  # (N, K)
         cache["o1"], slope1 = _silu_and_slope(cache["u1"])
         if use_dropout:
-            cache["o1"], cache["mask"] = self._dropout(cache["o1"], self.dropout_prob)
+            cache["o1"], cache["mask"] = _drop(cache["o1"], self.dropout_prob)
         cache["u2"] = cache["o1"] @ p["theta2"] + p["b2"]  # (N, R)
         cache["o2"], slope2 = _silu_and_slope(cache["u2"])
         cache["u3"] = cache["o2"] @ p["theta3"] + p["b3"]  # (N, D)
@@ -517,6 +515,13 @@ def _silu_and_slope(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         complement = np.fmin(exponential * s, 1.0)
     o = u * s
     return o, s + o * complement
+
+
+def _drop(u: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return u kept / (1 - prob) and the mask, drawn as np.random.choice would draw it."""
+    # choice divides the cumulative probabilities by their rounded sum
+    mask = (np.random.random_sample(u.shape) >= prob / (prob + (1 - prob))).astype(int)
+    return u * mask / (1 - prob), mask
 
 
 def _softmax(u: np.ndarray) -> np.ndarray:

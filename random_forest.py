@@ -126,10 +126,9 @@ class RandomForest:
         if self.random_seed is not None:
             np.random.seed(self.random_seed)
         draws = [self._bootstrapping(num_training, num_features) for _ in self.decision_trees]
-        everything = set(range(num_training))
         self.bootstraps_row_indices = [rows for rows, _ in draws]
         self.feature_indices = [columns for _, columns in draws]
-        self.out_of_bag = [everything.difference(rows.tolist()) for rows, _ in draws]
+        self.out_of_bag = [_rows_left_out(rows, num_training) for rows, _ in draws]
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> None:
         """Fit every tree to its own rows and columns.
@@ -147,7 +146,7 @@ class RandomForest:
         for tree, rows, columns in zip(
             self.decision_trees, self.bootstraps_row_indices, self.feature_indices, strict=True
         ):
-            tree.fit(X[np.ix_(rows, columns)], y[rows])
+            tree.fit(X[:, columns].take(rows, axis=0), y[rows])
 
     def OOB_score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return the mean share of right votes among the trees that have not seen a row.
@@ -324,6 +323,13 @@ class RandomForest:
             raise ValueError("the forest is not fitted: expected fit() before this call")
 
 
+def _rows_left_out(rows: np.ndarray, num_training: int) -> set[int]:
+    """Return the training rows that a bootstrap sample does not hold."""
+    is_left_out = np.ones(num_training, dtype=bool)
+    is_left_out[rows] = False
+    return set(np.flatnonzero(is_left_out).tolist())
+
+
 def _vote_weight(error: float) -> float:
     """Return AdaBoost's alpha of a tree with this share of weighted mistakes."""
     # a tree wrong on every row has no finite alpha: both ends of the scale share the epsilon
@@ -331,15 +337,17 @@ def _vote_weight(error: float) -> float:
 
 
 def _checked_features(X: ArrayLike, num_features: int | None = None) -> np.ndarray:
-    """Return X as a finite float array (N, F), of num_features columns if that is given."""
+    """Return X as a finite float32 array (N, F), of num_features columns if that is given."""
     try:
         X = np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"X must hold numbers only, got {type(X).__name__} with others") from None
     if X.ndim != 2 or X.size == 0:
         raise ValueError(f"X must have shape (N, F), N > 0 and F > 0, got {X.shape}")
+    with np.errstate(over="ignore"):
+        X = X.astype(np.float32)  # what the trees work in: converted once, not once a tree
     if not np.isfinite(X).all():
-        raise ValueError("X must be finite, got NaN or infinity")
+        raise ValueError("X must be finite in float32, got NaN, infinity or a larger number")
     if num_features not in (None, X.shape[1]):
         raise ValueError(f"X must have {num_features} columns as in training, got {X.shape[1]}")
     return X
