@@ -337,6 +337,7 @@ class Trainer:
         self._forget_history()
         was_training = self.model.training
         loader = make_loader(self.trainset, self.batch_size, self.device, shuffle=True)
+        test_loader = make_loader(self.testset, EVALUATION_BATCH, self.device, shuffle=False)
         optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=self.init_lr, weight_decay=WEIGHT_DECAY
         )
@@ -349,7 +350,7 @@ class Trainer:
         try:
             for epoch in range(1, self.num_epochs + 1):
                 train_loss, train_accuracy = self._train_epoch(epoch, loader, optimizer, schedule)
-                self._validate(epoch, train_loss, train_accuracy)
+                self._validate(epoch, test_loader, train_loss, train_accuracy)
         finally:
             self.model.train(was_training)
 
@@ -433,12 +434,16 @@ class Trainer:
         """Return a context in which products run in bfloat16, where the device is built for it."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bfloat16)
 
-    def _validate(self, epoch: int, train_loss: float, train_accuracy: float) -> None:
+    def _validate(
+        self,
+        epoch: int,
+        loader: MemoryLoader | DeviceLoader,
+        train_loss: float,
+        train_accuracy: float,
+    ) -> None:
         """Measure the test set, add an epoch to the history and print its line."""
         total = _Running(self.device)
-        for logits, labels in self._evaluated(
-            make_loader(self.testset, EVALUATION_BATCH, self.device, shuffle=False)
-        ):
+        for logits, labels in self._evaluated(loader):
             total.add(logits, labels)
         self.train_losses.append(train_loss)
         self.train_accuracies.append(train_accuracy)
