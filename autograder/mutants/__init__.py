@@ -1,0 +1,1 @@
+"""Realistic wrong submissions, each of which must lose points on exactly the items it should."""
