@@ -17,17 +17,23 @@ Computational Mathematics and Mathematical Physics 4 (1964).
 """
 
 from collections.abc import Callable
-from functools import reduce
 from itertools import pairwise
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+SATURATION = 700.0  # beyond, a sigmoid is 1 to the last digit; exp(709.8) would overflow
 LOG_EPSILON = 1e-15  # keeps the logarithm of a probability of zero finite
 PRINT_EVERY = 1000  # iterations between two recorded losses
 Parameters = dict[str, np.ndarray]  # theta1, b1, ... and an array each
 PARAMETER_KEYS = ("theta1", "b1", "theta2", "b2", "theta3", "b3")
+
+
+def _overflow_checked_after() -> np.errstate:
+    """Return a context (or decorator) without overflow warnings: its results are looked at."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 class NeuralNet:
@@ -144,9 +150,10 @@ class NeuralNet:
 
         Notes
         -----
-        silu(u) = u sigmoid(u) with sigmoid(u) = 1 / (1 + exp(-u)).
+        silu(u) = u sigmoid(u) with sigmoid(u) = 1 / (1 + exp(-u)), within 4 units in the
+        last place (or one of the smallest float, below u = -700).
         """
-        return _silu_and_slope(_as_finite(u, "u"))[0]
+        return _in_double(lambda u: _silu_and_slope(u)[0], _as_finite(u, "u"))
 
     def derivative_silu(self, x: ArrayLike) -> np.ndarray:
         """Return the derivative of the sigmoid linear unit at every element.
@@ -161,9 +168,10 @@ class NeuralNet:
 
         Notes
         -----
-        silu'(x) = s + x s (1 - s) with s = sigmoid(x).
+        silu'(x) = s + x s (1 - s) with s = sigmoid(x), within 4 units in the last place or,
+        near its zero at x = -1.278, 2.2e-16.
         """
-        return _silu_and_slope(_as_finite(x, "x"))[1]
+        return _in_double(lambda x: _silu_and_slope(x)[1], _as_finite(x, "x"))
 
     def softmax(self, u: ArrayLike) -> np.ndarray:
         """Return the softmax of every row.
@@ -175,12 +183,14 @@ class NeuralNet:
         Returns
         -------
         ndarray, shape (N, D)
-            Rows of probabilities that sum to one.
+            Rows of probabilities that sum to one, within 4 units in the last place or
+            2.2e-16.
         """
         u = _as_finite(u, "u")
         if u.ndim != 2 or u.size == 0:
             raise ValueError(f"u must have shape (N, D), N > 0 and D > 0, got {u.shape}")
-        return _softmax(u)
+        with _overflow_checked_after():  # a gap beyond the range of floats is of probability 0
+            return _in_double(_softmax, u)
 
     def cross_entropy_loss(self, y: ArrayLike, y_hat: ArrayLike) -> float:
         """Return the mean cross-entropy of predicted probabilities.
@@ -195,12 +205,16 @@ class NeuralNet:
         Returns
         -------
         float
-            Mean over the rows of -sum(y log(y_hat + 1e-15)), in nats.
+            Mean over the rows of -sum(y log(y_hat + 1e-15)), in nats, within 4 units in
+            the last place or 2.2e-16.
         """
         y, y_hat = _as_same_shape(y, y_hat, "y_hat")
         if y_hat.min() < 0:
             raise ValueError(f"y_hat must hold probabilities, got {y_hat.min()}")
-        return _cross_entropy(y, y_hat)
+        with _overflow_checked_after():
+            loss = _cross_entropy(y, y_hat)
+        _require_finite("y must give a finite loss", loss)
+        return loss
 
     @staticmethod
     def _dropout(u: ArrayLike, prob: float) -> tuple[np.ndarray, np.ndarray]:
@@ -227,7 +241,11 @@ class NeuralNet:
         """
         u = _as_finite(u, "u")
         _check_number(prob, "prob", "in [0, 1)", lambda value: 0 <= value < 1)
-        return _drop(u, prob)
+        mask = _kept(u.shape, prob)
+        with _overflow_checked_after():
+            scaled = u * _dropout_factor(mask, prob)
+        _require_finite("u / (1 - prob) must be finite", scaled)
+        return scaled, mask
 
     def forward(self, x: ArrayLike, use_dropout: bool) -> np.ndarray:
         """Return the predicted probabilities and remember what led to them.
@@ -246,19 +264,29 @@ class NeuralNet:
         """
         x = _as_rows(x, "x")
         self._check_inputs(x)
-        return self._forward(x, use_dropout)[0]
+        earlier = self.cache
+        with _overflow_checked_after():
+            y_hat, _ = self._forward(x, use_dropout)
+        try:
+            _require_finite("x and parameters must keep every layer finite", y_hat)
+        except ValueError:
+            self.cache = earlier
+            raise
+        return y_hat
 
     def _forward(self, x: np.ndarray, use_dropout: bool) -> tuple[np.ndarray, tuple]:
-        """Run the net on rows known to be good; return also the slopes of both SiLUs."""
+        """Run the net on rows known to be good; return also the slopes do/du of both layers."""
         p = self.parameters
         cache = {"X": x}
-        cache["u1"] = x @ p["theta1"] + p["b1"]  # (N, K)
+        cache["u1"] = _affine(x, p["theta1"], p["b1"])  # (N, K)
         cache["o1"], slope1 = _silu_and_slope(cache["u1"])
         if use_dropout:
-            cache["o1"], cache["mask"] = _drop(cache["o1"], self.dropout_prob)
-        cache["u2"] = cache["o1"] @ p["theta2"] + p["b2"]  # (N, R)
+            cache["mask"] = _kept(slope1.shape, self.dropout_prob)
+            factor = _dropout_factor(cache["mask"], self.dropout_prob)
+            cache["o1"], slope1 = cache["o1"] * factor, slope1 * factor
+        cache["u2"] = _affine(cache["o1"], p["theta2"], p["b2"])  # (N, R)
         cache["o2"], slope2 = _silu_and_slope(cache["u2"])
-        cache["u3"] = cache["o2"] @ p["theta3"] + p["b3"]  # (N, D)
+        cache["u3"] = _affine(cache["o2"], p["theta3"], p["b3"])  # (N, D)
         cache["o3"] = _softmax(cache["u3"])
         self.cache = cache
         return cache["o3"], (slope1, slope2)
@@ -291,32 +319,34 @@ class NeuralNet:
             raise ValueError(f"cache must hold {', '.join(needed)}, got none of {missing}")
         if len(y) != len(self.cache["X"]):
             raise ValueError(f"y must have {len(self.cache['X'])} rows as X has, got {len(y)}")
-        slopes = tuple(_silu_and_slope(self.cache[key])[1] for key in ("u1", "u2"))
-        return self._gradients(y, yh, use_dropout, slopes)
+        slope1, slope2 = (_silu_and_slope(self.cache[key])[1] for key in ("u1", "u2"))
+        if use_dropout:
+            slope1 = slope1 * _dropout_factor(self.cache["mask"], self.dropout_prob)
+        gradients = {key: np.empty(value.shape) for key, value in self.parameters.items()}
+        with _overflow_checked_after():
+            self._gradients_into(gradients, y, yh, (slope1, slope2))
+        _require_finite("cache, y and yh must give finite gradients", *gradients.values())
+        return gradients
 
-    def _gradients(
-        self, y: np.ndarray, yh: np.ndarray, use_dropout: bool, slopes: tuple
-    ) -> Parameters:
+    def _gradients_into(
+        self, out: Parameters, y: np.ndarray, yh: np.ndarray, slopes: tuple[np.ndarray, np.ndarray]
+    ) -> None:
         """Apply the chain rule from the loss back to the first layer."""
         slope1, slope2 = slopes
         p, cache = self.parameters, self.cache
         # softmax with cross-entropy only: the two Jacobians collapse to yh - y
         d_u3 = (yh - y) / len(y)  # (N, D); the one place where the mean is taken
-        d_o2 = d_u3 @ p["theta3"].T  # (N, R)
+        d_o2 = _product(d_u3, p["theta3"].T)  # (N, R)
         d_u2 = d_o2 * slope2
-        d_o1 = d_u2 @ p["theta2"].T  # (N, K)
-        if use_dropout:
-            d_o1 = d_o1 * cache["mask"] / (1 - self.dropout_prob)
+        d_o1 = _product(d_u2, p["theta2"].T)  # (N, K)
         d_u1 = d_o1 * slope1
-        ones = np.ones(len(y))  # ones @ d sums over rows several times as fast as d.sum(axis=0)
-        return {
-            "theta3": cache["o2"].T @ d_u3,
-            "b3": ones @ d_u3,
-            "theta2": cache["o1"].T @ d_u2,
-            "b2": ones @ d_u2,
-            "theta1": cache["X"].T @ d_u1,
-            "b1": ones @ d_u1,
-        }
+        np.dot(cache["o2"].T, d_u3, out=out["theta3"])
+        np.dot(cache["o1"].T, d_u2, out=out["theta2"])
+        np.dot(cache["X"].T, d_u1, out=out["theta1"])
+        ones = np.ones(len(y))  # ones @ d_u sums over rows twice as fast as d_u.sum(axis=0)
+        np.dot(ones, d_u3, out=out["b3"])
+        np.dot(ones, d_u2, out=out["b2"])
+        np.dot(ones, d_u1, out=out["b1"])
 
     def update_weights(self, dLoss: Parameters, use_momentum: bool) -> None:
         """Take one step against the gradients.
@@ -337,14 +367,24 @@ class NeuralNet:
         self._update(_checked_gradients(dLoss, self.parameters), use_momentum)
 
     def _update(self, gradients: Parameters, use_momentum: bool) -> None:
-        """Step along gradients known to be good."""
-        for key, gradient in gradients.items():
-            step = gradient
+        """Step along gradients known to be good; all of the step or, if it overflows, none."""
+        steps, change = gradients, self.change
+        with _overflow_checked_after():
             if use_momentum:
-                step = self.momentum * self.change.get(key, 0.0) + gradient
-                self.change[key] = step
-            self.parameters[key] = self.parameters[key] - self.learning_rate * step
+                steps = change = {
+                    key: self._momentum_step(self.change.get(key, 0.0), gradient)
+                    for key, gradient in gradients.items()
+                }
+            moved = {key: self._moved(self.parameters[key], step) for key, step in steps.items()}
+        _require_finite("dLoss must keep the parameters finite", *moved.values())
+        self.parameters, self.change = moved, change
         self.weight_updates += 1
+
+    def _momentum_step(self, change: np.ndarray | float, gradient: np.ndarray) -> np.ndarray:
+        return self.momentum * change + gradient
+
+    def _moved(self, parameter: np.ndarray, step: np.ndarray) -> np.ndarray:
+        return parameter - self.learning_rate * step
 
     def backward(
         self, y: ArrayLike, yh: ArrayLike, use_dropout: bool, use_momentum: bool
@@ -369,6 +409,7 @@ class NeuralNet:
         self._update(gradients, use_momentum)
         return tuple(gradients[key] for key in ("theta3", "b3", "theta2", "b2", "theta1", "b1"))
 
+    @_overflow_checked_after()
     def gradient_descent(
         self,
         x: ArrayLike,
@@ -395,11 +436,13 @@ class NeuralNet:
         The recorded loss is that of the forward pass before the update. Interrupting
         keeps the parameters and losses so far; training again starts anew.
         """
-        x, y = self._start_training(x, y, iter)
+        x, y, vectors = self._start_training(x, y, iter)
         for iteration in range(iter):
-            loss = self._train_on(x, y, use_momentum, _is_recorded(iteration, local_test))
+            with_loss = _is_recorded(iteration, local_test)
+            loss = self._train_on(x, y, vectors, use_momentum, with_loss)
             self._record(iteration, loss)
 
+    @_overflow_checked_after()
     def batch_gradient_descent(
         self,
         x: ArrayLike,
@@ -427,17 +470,17 @@ class NeuralNet:
         goes on at its beginning, so 9 rows in batches of 6 give rows 1-6, 7-9 and 1-3,
         4-9, and so on. At every recorded loss the batch's targets go to ``batch_y``.
         """
-        x, y = self._start_training(x, y, iter)
+        x, y, vectors = self._start_training(x, y, iter)
         rows, size = len(x), self.batch_size
         # The data, continued from its beginning: every batch is one slice, never a copy.
-        x_wrapped = np.resize(x, (rows + size, x.shape[1]))
-        y_wrapped = np.resize(y, (rows + size, y.shape[1]))
+        x_wrapped, y_wrapped = (
+            np.asfortranarray(np.resize(data, (rows + size, data.shape[1]))) for data in (x, y)
+        )
         for iteration in range(iter):
             first = iteration * size % rows
             batch_x, batch_y = x_wrapped[first : first + size], y_wrapped[first : first + size]
-            loss = self._train_on(
-                batch_x, batch_y, use_momentum, _is_recorded(iteration, local_test)
-            )
+            with_loss = _is_recorded(iteration, local_test)
+            loss = self._train_on(batch_x, batch_y, vectors, use_momentum, with_loss)
             self.iteration += 1
             if loss is not None:
                 self.batch_y.append(batch_y.copy())
@@ -458,7 +501,7 @@ class NeuralNet:
 
     def _start_training(
         self, x: ArrayLike, y: ArrayLike, iterations: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, "_Vectors"]:
         """Check the data, draw the parameters and forget earlier training."""
         _check_count(iterations, "iter", smallest=0)
         x, y = _as_rows(x, "x"), _as_rows(y, "y")
@@ -471,20 +514,38 @@ class NeuralNet:
         self.init_parameters()
         self.loss, self.batch_y = [], []
         self.iteration = self.weight_updates = 0
-        return x, y
+        parameters, self.parameters = _flattened(self.parameters)
+        change, self.change = _flattened(self.change)
+        vectors = _Vectors(parameters, change, *_flattened(self.change))
+        return np.asfortranarray(x), np.asfortranarray(y), vectors  # by columns, see _product
 
     def _train_on(
-        self, x: np.ndarray, y: np.ndarray, use_momentum: bool, with_loss: bool
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        vectors: "_Vectors",
+        use_momentum: bool,
+        with_loss: bool,
     ) -> float | None:
         """Do one iteration; return the loss before the update if it is wanted, else None."""
         y_hat, slopes = self._forward(x, self.use_dropout)
         loss = _cross_entropy(y, y_hat) if with_loss else None
-        self._update(self._gradients(y, y_hat, self.use_dropout, slopes), use_momentum)
+        self._gradients_into(vectors.gradient_views, y, y_hat, slopes)
+        step = vectors.gradients
+        if use_momentum:
+            step = vectors.change[:] = self._momentum_step(vectors.change, step)
+        vectors.parameters[:] = self._moved(vectors.parameters, step)
+        self.weight_updates += 1
         return loss
 
     def _record(self, iteration: int, loss: float | None) -> None:
-        """Keep and print a loss, unless there is none."""
+        """Keep and print a loss, unless there is none; stop a training that has diverged."""
         if loss is not None:
+            if not np.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss must stay finite, got {loss} at iteration {iteration}: the "
+                    f"learning rate of {self.learning_rate} is too high for these data"
+                )
             self.loss.append(loss)
             print("Loss after iteration %i: %f" % (iteration, loss))
 
@@ -502,33 +563,69 @@ class NeuralNet:
             raise ValueError(f"x must have shape (N, {inputs}), got {x.shape}")
 
 
+class _Vectors(NamedTuple):
+    """All parameters, changes and gradients as a vector each: one step moves them all."""
+
+    parameters: np.ndarray
+    change: np.ndarray
+    gradients: np.ndarray
+    gradient_views: Parameters
+
+
+def _flattened(parameters: Parameters) -> tuple[np.ndarray, Parameters]:
+    """Return all parameters in one new vector, and a dict of views of it in their shapes."""
+    vector = np.concatenate([value.ravel() for value in parameters.values()])
+    parts = np.split(vector, np.cumsum([value.size for value in parameters.values()])[:-1])
+    return vector, {
+        key: part.reshape(value.shape)
+        for (key, value), part in zip(parameters.items(), parts, strict=True)
+    }
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a @ b laid out by columns: what follows then runs along N, not along a few units."""
+    return np.dot(b.T, a.T).T
+
+
+def _affine(a: np.ndarray, theta: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a @ theta + b, laid out by columns."""
+    u = _product(a, theta)
+    u += b
+    return u
+
+
 def _silu_and_slope(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return silu(u) = u s and its derivative s + u s (1 - s), with s = sigmoid(u).
+    """Return silu(u) = u s and its derivative s (1 + u c), with s = sigmoid(u) and c = 1 - s.
 
     The two share the exponential, which is what costs time.
     """
-    # below u = -709 exp(-u) is infinite and s is 0, as it should be
-    with np.errstate(over="ignore", invalid="ignore"):
-        exponential = np.exp(-u)
-        s = 1.0 / (1.0 + exponential)
-        # 1 - s, without the digits a subtraction would lose; infinity times 0 is meant to be 1
-        complement = np.fmin(exponential * s, 1.0)
-    o = u * s
-    return o, s + o * complement
+    capped = np.minimum(u, SATURATION)
+    exponential = np.exp(capped)
+    c = 1.0 / (1.0 + exponential)  # 1 - s, without the digits a subtraction would lose
+    s = exponential * c
+    slope = capped * c
+    slope += 1.0  # in place: traffic with memory costs more here than arithmetic
+    slope *= s
+    return u * s, slope
 
 
-def _drop(u: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return u kept / (1 - prob) and the mask, drawn as np.random.choice would draw it."""
+def _kept(shape: tuple[int, ...], prob: float) -> np.ndarray:
+    """Draw a mask of ones (kept) and zeros (dropped), as np.random.choice would draw it."""
     # choice divides the cumulative probabilities by their rounded sum
-    mask = (np.random.random_sample(u.shape) >= prob / (prob + (1 - prob))).astype(int)
-    return u * mask / (1 - prob), mask
+    return (np.random.random_sample(shape) >= prob / (prob + (1 - prob))).astype(int)
+
+
+def _dropout_factor(mask: np.ndarray, prob: float) -> np.ndarray:
+    """Return what dropout multiplies each element with: 0, or 1 / (1 - prob) for one kept."""
+    factor = np.asarray(mask).astype(np.float64, order="F")
+    factor /= 1 - prob
+    return factor
 
 
 def _softmax(u: np.ndarray) -> np.ndarray:
-    # Rows are short: a maximum column by column and a sum as a product beat NumPy's reductions.
-    row_max = reduce(np.maximum, u.T)[:, np.newaxis]  # (N, 1)
-    exponentials = np.exp(u - row_max)  # at most 1: no overflow
-    return exponentials / (exponentials @ np.ones((u.shape[1], 1), u.dtype))
+    # reduce is what max() and sum() call in the end
+    exponentials = np.exp(u - np.maximum.reduce(u, axis=1, keepdims=True))  # at most 1
+    return exponentials / np.add.reduce(exponentials, axis=1, keepdims=True)
 
 
 def _cross_entropy(y: np.ndarray, y_hat: np.ndarray) -> float:
@@ -537,6 +634,17 @@ def _cross_entropy(y: np.ndarray, y_hat: np.ndarray) -> float:
 
 def _is_recorded(iteration: int, local_test: bool) -> bool:
     return local_test or iteration % PRINT_EVERY == 0
+
+
+def _in_double(function: Callable[[np.ndarray], np.ndarray], array: np.ndarray) -> np.ndarray:
+    """Return a function of an array, computed in float64 and rounded to the array's precision."""
+    return function(array.astype(np.float64, copy=False)).astype(array.dtype, copy=False)
+
+
+def _require_finite(demand: str, *results: np.ndarray | float) -> None:
+    """Raise if a result has overflowed."""
+    if not all(np.isfinite(result).all() for result in results):
+        raise ValueError(f"{demand}, got an overflow")
 
 
 def _as_finite(values: ArrayLike, name: str) -> np.ndarray:
