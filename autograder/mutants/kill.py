@@ -1,0 +1,104 @@
+"""Grades mutants and writes down which items each one lost: the kill matrix."""
+
+import os
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import autograder
+from autograder.mutants.submission import ROOT, RUNS, Mutant
+from autograder.rubric import ITEMS
+
+MATRIX = ROOT / "autograder" / "KILL_MATRIX.md"
+
+# The long trainings take some 10 s each; of the mutants these are graded on them as well, one
+# or two for every way in which an item's mistake reaches a run, or must not.
+ON_THE_RUNS = frozenset(
+    {
+        "silu-of-minus-u",
+        "silu-overflows",
+        "derivative-loses-a-factor",
+        "loss-without-epsilon",
+        "loss-with-a-large-epsilon",
+        "dropout-not-scaled",
+        "forward-fixed-dropout-probability",
+        "gradients-without-mask",
+        "update-plain-step-scaled-twice",
+        "momentum-as-moving-average",
+        "momentum-with-learning-rate-inside",
+        "descent-loss-after-the-update",
+        "descent-ignores-dropout",
+        "batches-not-wrapping",
+        "batches-iteration-not-counted",
+        "right-silu-with-warnings",
+        "right-update-in-place",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Points a submission kept and could keep, by item."""
+
+    kept: dict[str, float]
+    full: dict[str, float]
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """Return the items that lost points."""
+        return frozenset(item for item in self.full if self.kept[item] < self.full[item])
+
+
+def items_for(file: str, with_runs: bool) -> dict[str, tuple[str, ...]]:
+    """Return the items that depend on a file, by assignment, each in one assignment only.
+
+    Parameters
+    ----------
+    file : str
+    with_runs : bool
+        Whether to take the trainings of 60,000 iterations as well.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for item in ITEMS:
+        if file in item.files and (with_runs or item.number not in RUNS):
+            assignment = item.assignments[0]
+            found[assignment] = (*found.get(assignment, ()), item.number)
+    return found
+
+
+def grade_folder(folder: Path, items: dict[str, Collection[str]]) -> Outcome:
+    """Grade a submission on some items of some assignments."""
+    kept, full = {}, {}
+    for assignment, numbers in items.items():
+        tests = autograder.grade(folder, assignment, items=numbers)["tests"]
+        kept |= {test["number"]: test["score"] for test in tests}
+        full |= {test["number"]: test["max_score"] for test in tests}
+    return Outcome(kept, full)
+
+
+def kill(mutant: Mutant, with_runs: bool = False) -> Outcome:
+    """Grade a mutant on every item of its file."""
+    with tempfile.TemporaryDirectory(prefix="hw4-mutant-") as folder:
+        mutant.write(Path(folder) / "submission")
+        return grade_folder(Path(folder) / "submission", items_for(mutant.file, with_runs))
+
+
+def kill_all(
+    mutants: Iterable[Mutant], runs: Collection[str] = (), jobs: int | None = None
+) -> Iterator[tuple[Mutant, Outcome]]:
+    """Grade mutants side by side; those named in runs on the long trainings too."""
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+        mutants = list(mutants)
+        outcomes = pool.map(lambda mutant: kill(mutant, mutant.name in runs), mutants)
+        yield from zip(mutants, outcomes, strict=True)
+
+
+def mistakes(mutant: Mutant, outcome: Outcome) -> str:
+    """Say where the grader and the catalogue disagree; empty if nowhere."""
+    expected = mutant.loses & set(outcome.full)
+    spared, punished = sorted(expected - outcome.lost), sorted(outcome.lost - expected)
+    words = [f"{mutant.name} should have lost {', '.join(spared)}"] if spared else []
+    words += [f"{mutant.name} should have kept {', '.join(punished)}"] if punished else []
+    return "; ".join(words)
