@@ -23,15 +23,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
+import gzip
 import hashlib
 import http.client
 import io
 import os
 import pickle
 import re
-import socket
 import sys
+import tarfile
 import tempfile
+import threading
 import time
 import warnings
 import zipfile
@@ -40,7 +43,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -58,14 +61,15 @@ ATTEMPTS = 3  # per mirror, for faults that may pass: HTTP 5xx, a body cut short
 RETRY_PAUSE = 0.5  # seconds before the second attempt, twice that before the third
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 20  # seconds without a byte
-LOADER_TIMEOUT = 10  # seconds; both at once for scikit-learn's and torchvision's own loaders
+SLOW_WINDOW = 30  # seconds in which a transfer has to bring SLOWEST bytes each, or is given up
+SLOWEST = 1024
 
 # Every address that is ever contacted, first choice first. A Fashion-MNIST entry is a folder.
 URLS: dict[str, tuple[str, ...]] = {
     "housing": ("https://ndownloader.figshare.com/files/5976036",),
     "fashion_mnist": (
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",  # Keras' own mirror
     ),
     "dry_beans": (
         "https://archive.ics.uci.edu/static/public/602/dry+bean+dataset.zip",
@@ -77,6 +81,17 @@ URLS: dict[str, tuple[str, ...]] = {
         "https://www.gutenberg.org/files/1533/1533-0.txt",
     ),
 }
+# These hosts and their subdomains: those above, and where figshare and GitHub keep their files.
+DATA_HOSTS = (
+    "figshare.com",
+    "s3-eu-west-1.amazonaws.com",
+    "github.com",
+    "githubusercontent.com",
+    "storage.googleapis.com",
+    "archive.ics.uci.edu",
+    "gutenberg.org",
+)
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -213,6 +228,14 @@ class DamagedDataError(DataError, ValueError):
     """A file is not what its name says."""
 
 
+class RefusedAddressError(OSError):
+    """An address, or one it leads to, is not HTTPS on a named data host."""
+
+
+class SlowServerError(OSError):
+    """A transfer all but stands still."""
+
+
 class StandInWarning(UserWarning):
     """Made-up data is being used in place of a real data set."""
 
@@ -289,15 +312,21 @@ def _read(path: Path, expected: str) -> bytes:
 
 def _check_housing(home: Path, real: bool) -> None:
     path = home / CATALOGUE["housing"].files[0]
+    houses = _read_houses(path)
+    digest = hashlib.sha256(houses.astype("<f8").tobytes(order="C")).hexdigest()
+    if real and digest != HOUSING_SHA256:
+        raise _damaged(path, "the published values", f"altered ones (SHA-256 {digest[:12]}...)")
+
+
+def _read_houses(path: Path) -> np.ndarray:
+    """Read the table in scikit-learn's copy without running what else its pickle may hold."""
     expected = f"a {HOUSING_SHAPE} array of houses in joblib's zlib form"
     houses = _unpickle_array(path, _read(path, expected), expected)
     if houses.shape != HOUSING_SHAPE or houses.dtype != np.float64:
         raise _damaged(path, expected, f"an array {houses.shape} of {houses.dtype}")
     if not np.isfinite(houses).all():
         raise _damaged(path, expected, "values that are not finite")
-    digest = hashlib.sha256(houses.astype("<f8").tobytes(order="C")).hexdigest()
-    if real and digest != HOUSING_SHA256:
-        raise _damaged(path, "the published values", f"altered ones (SHA-256 {digest[:12]}...)")
+    return houses
 
 
 def _unpickle_array(path: Path, content: bytes, expected: str) -> np.ndarray:
@@ -488,24 +517,45 @@ def _files(name: str, home: Path) -> list[Path]:
 
 
 def _fetch_housing(url: str, folder: Path) -> None:
-    """Let scikit-learn fetch and convert the houses (from its own address, which ``url`` names)."""
-    from sklearn.datasets import fetch_california_housing
+    """Fetch StatLib's archive and store its table as scikit-learn would."""
+    import joblib
 
-    print(f"Downloading {url}", file=sys.stderr)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Retry downloading")
-        fetch_california_housing(data_home=folder / "scikit_learn_data", n_retries=1, delay=0.1)
+    archive = _fetch_file(url, folder / "download")
+    with tarfile.open(archive, "r:gz") as bundle:
+        member = next((m for m in bundle if m.name.endswith("cal_housing.data")), None)
+        if member is None or not member.isfile():
+            raise _damaged(archive, "an archive with cal_housing.data", "one without")
+        table = np.loadtxt(bundle.extractfile(member), delimiter=",", ndmin=2)
+    if table.shape != HOUSING_SHAPE:
+        raise _damaged(archive, f"a table {HOUSING_SHAPE}", f"one of {table.shape}")
+    target = folder / CATALOGUE["housing"].files[0]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # the order of columns in scikit-learn's copy; its first is the value of the houses
+    joblib.dump(table[:, [8, 7, 2, 3, 4, 5, 6, 1, 0]], target, compress=6)
 
 
 def _fetch_fashion_mnist(url: str, folder: Path) -> None:
-    """Let torchvision fetch, verify and unpack the four files."""
-    from torchvision.datasets import FashionMNIST
-    from torchvision.datasets.utils import download_and_extract_archive
+    """Fetch and unpack the four files; one that came whole in an earlier attempt is kept."""
+    for path in _files("fashion_mnist", folder):
+        if path.exists():
+            continue
+        archive = _fetch_file(f"{url}{path.name}.gz", folder / "download")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_unpacked(archive, int(np.prod(FASHION_HEADERS[path.name][1:])) + 1024))
+        try:
+            _check_images(path, True)
+        except DamagedDataError:
+            path.unlink()
+            raise
 
-    for archive, md5 in FashionMNIST.resources:
-        print(f"Downloading {url}{archive}", file=sys.stderr)
-        raw = str(folder / _FASHION_RAW)
-        download_and_extract_archive(f"{url}{archive}", raw, filename=archive, md5=md5)
+
+def _unpacked(archive: Path, limit: int) -> bytes:
+    """Return what a gzip file holds, or the file itself where it was unpacked on the way."""
+    content = archive.read_bytes()
+    if not content.startswith(b"\x1f\x8b"):
+        return content[:limit]
+    with gzip.open(archive) as packed:
+        return packed.read(limit)
 
 
 def _fetch_dry_beans(url: str, folder: Path) -> None:
@@ -545,20 +595,83 @@ def _fetch_macbeth(url: str, folder: Path) -> None:
 
 
 def _fetch_file(url: str, target: Path) -> Path:
-    """Download one file with pooch, with a progress bar."""
+    """Download one file with pooch, with a progress bar: the only way to the network."""
     with warnings.catch_warnings():
         # in a notebook tqdm, which pooch imports, misses widgets that the plain bar does not need
         warnings.filterwarnings("ignore", message="IProgress not found")
         import pooch
     from tqdm import tqdm
 
+    _refuse_other_hosts(url)
     print(f"Downloading {url}", file=sys.stderr)
     target.parent.mkdir(parents=True, exist_ok=True)
     timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
     # a bar of our own, since pooch leaves its own open when a download fails
-    with tqdm(total=1, unit="B", unit_scale=True, ncols=79) as progress:
-        pooch.HTTPDownloader(progressbar=progress, timeout=timeout)(url, str(target), None)
+    with (
+        tqdm(total=1, unit="B", unit_scale=True, ncols=79) as progress,
+        _cut_when_slow(target) as note_reply,
+    ):
+        hooks = {"response": [note_reply, _refuse_to_be_led_elsewhere]}
+        pooch.HTTPDownloader(progressbar=progress, timeout=timeout, hooks=hooks)(
+            url, str(target), None
+        )
     return target
+
+
+def _refuse_other_hosts(url: str) -> None:
+    """Raise unless an address is HTTPS on a named data host, or on this machine itself."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    is_named = any(host == known or host.endswith(f".{known}") for known in DATA_HOSTS)
+    if host not in _THIS_MACHINE and not (parts.scheme == "https" and is_named):
+        raise RefusedAddressError(
+            f"led to {parts.scheme}://{host}, expected HTTPS on one of {', '.join(DATA_HOSTS)}"
+        )
+
+
+def _refuse_to_be_led_elsewhere(response: Any, *_: Any, **__: Any) -> None:
+    """Check where a redirection leads before requests follows it."""
+    if response.is_redirect:
+        _refuse_other_hosts(urljoin(response.url, response.headers["location"]))
+
+
+@contextlib.contextmanager
+def _cut_when_slow(target: Path) -> Iterator[Callable]:
+    """Cut a transfer that all but stands still; one that stands still times out by itself.
+
+    Yields the hook that tells which reply is being read.
+    """
+    replies: list[Any] = []
+    done, is_slow = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        size = 0
+        while not done.wait(SLOW_WINDOW):
+            before, size = size, target.stat().st_size if target.exists() else 0
+            if replies and size - before < SLOWEST * SLOW_WINDOW:
+                is_slow.set()
+                with contextlib.suppress(
+                    OSError, ValueError, RuntimeError
+                ):  # it may just have ended
+                    raw = replies[-1].raw
+                    getattr(raw, "shutdown", raw.close)()  # urllib3 before 2.3 can only close
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield lambda reply, *_, **__: replies.append(reply)
+    except Exception as error:
+        if not is_slow.is_set():
+            raise
+        raise SlowServerError(f"slower than {SLOWEST} bytes a second") from error
+    finally:
+        done.set()
+        thread.join()
+        for reply in replies:
+            reply.close()
+    if is_slow.is_set():
+        raise SlowServerError(f"slower than {SLOWEST} bytes a second")
 
 
 _FETCHERS: dict[str, Callable[[str, Path], None]] = {
@@ -574,6 +687,7 @@ _FETCH_ERRORS = (
     ValueError,
     EOFError,
     http.client.HTTPException,
+    tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -600,8 +714,10 @@ def _download(name: str, home: Path) -> list[str]:
             error = _try_mirror(name, url, Path(folder))
             if error is None:
                 return _put_in_place(name, Path(folder), home)
+            if _is_disk_fault(error):
+                return [f"{home} cannot be written ({error.strerror})"]
             failures.append(f"{url}: {_reason(error)}")
-            if _connection_fault(error) is not None:
+            if _connection_fault(error) is not None or _is_silent(error):
                 unreachable.add(host)
     return failures
 
@@ -612,8 +728,7 @@ def _try_mirror(name: str, url: str, folder: Path) -> Exception | None:
     for attempt in range(ATTEMPTS):
         time.sleep(attempt * RETRY_PAUSE)
         try:
-            with _default_timeout():
-                _FETCHERS[name](url, folder)
+            _FETCHERS[name](url, folder)
             _CHECKS[name](folder, True)
             return None
         except _FETCH_ERRORS as caught:
@@ -630,17 +745,6 @@ def _close_reply(error: Exception) -> None:
     reply = error if reply is None else reply
     if hasattr(reply, "close"):
         reply.close()
-
-
-@contextlib.contextmanager
-def _default_timeout() -> Iterator[None]:
-    """Bound the waits of scikit-learn's and torchvision's loaders, which set no time-out."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(LOADER_TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _put_in_place(name: str, folder: Path, home: Path) -> list[str]:
@@ -673,12 +777,35 @@ def _connection_fault(error: Exception) -> Exception | None:
     return reason if isinstance(reason, OSError) else None
 
 
+def _is_silent(error: Exception) -> bool:
+    """Return whether the server was reached and then let us wait."""
+    import requests
+    from urllib3.exceptions import ReadTimeoutError
+
+    inner = error.args[0] if error.args else None
+    return isinstance(error, requests.Timeout | SlowServerError | TimeoutError) or isinstance(
+        inner, ReadTimeoutError
+    )
+
+
+def _is_disk_fault(error: Exception) -> bool:
+    """Return whether this machine could not store what came."""
+    return isinstance(error, OSError) and error.errno in _DISK_FAULTS
+
+
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
 def _may_pass(error: Exception) -> bool:
     """Return whether trying the same address again makes sense."""
+    import requests
+
     status = _status(error)
     if status is not None:
         return status >= 500 or status in (408, 429)
-    return not isinstance(error, DamagedDataError) and _connection_fault(error) is None
+    is_final = isinstance(error, DamagedDataError | RefusedAddressError | requests.TooManyRedirects)
+    faults = (_connection_fault(error) is not None, _is_silent(error), _is_disk_fault(error))
+    return not (is_final or any(faults))
 
 
 def _reason(error: Exception) -> str:
@@ -686,6 +813,10 @@ def _reason(error: Exception) -> str:
     fault = _connection_fault(error)
     if fault is not None:
         return f"no connection ({type(fault).__name__})"
+    if isinstance(error, SlowServerError):
+        return str(error)
+    if _is_silent(error):
+        return f"no answer for {READ_TIMEOUT} seconds"
     if _status(error) is not None:
         return f"HTTP status {_status(error)}"
     return (" ".join(str(error).split(" Delete ")[0].split()) or type(error).__name__)[:200]
@@ -830,10 +961,17 @@ def load_housing() -> tuple[np.ndarray, np.ndarray]:
     target : ndarray of shape (20640,)
         Median house value in units of 100,000 dollars.
     """
+    import joblib
     from sklearn.datasets import fetch_california_housing
 
-    folder = _load_from("housing").path.parent
-    return fetch_california_housing(data_home=folder, download_if_missing=False, return_X_y=True)
+    path = _load_from("housing").path
+    # scikit-learn runs whatever pickle it finds: it gets one made here, of the checked numbers
+    houses = _read_houses(path)
+    with tempfile.TemporaryDirectory() as folder:
+        joblib.dump(houses, Path(folder) / path.name)
+        return fetch_california_housing(
+            data_home=folder, download_if_missing=False, return_X_y=True
+        )
 
 
 def load_fashion_mnist(train: bool, transform: Callable | None = None) -> FashionMNIST:
@@ -853,6 +991,7 @@ def load_fashion_mnist(train: bool, transform: Callable | None = None) -> Fashio
     from torchvision.datasets import FashionMNIST
 
     root = _load_from("fashion_mnist").path.parent
+    _refuse_processed_fashion_mnist(root)  # one may have come since the check
     return FashionMNIST(root=str(root), train=train, transform=transform, download=False)
 
 

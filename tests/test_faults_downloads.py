@@ -1,0 +1,527 @@
+"""Downloads from a server that misbehaves: afterwards the whole right file is there, or nothing.
+
+And where the network is reached at all: named hosts, by HTTPS, for data and for nothing else.
+"""
+
+import ast
+import errno
+import os
+import socket
+import sys
+import threading
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import ROOT, clean_environment, run_python
+from mirror import NAMES, beans_archive, files_below, place, use
+
+from utilities import datasets
+
+pytest_plugins = ("mirror",)
+pytestmark = pytest.mark.usefixtures("only_this_machine")
+
+EVERY_TENTH = [tenth / 10 for tenth in range(10)]
+ACCESS_BY_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def first_path(address):
+    """Return the path of the first file that a fetcher asks for below an address."""
+    path = address.split("/", 3)[3]
+    return f"/{path}train-images-idx3-ubyte.gz" if path.endswith("/") else f"/{path}"
+
+
+def assert_nothing_or_all(name, home, published):
+    """Fail unless each file is whole and right or absent, and nothing else was left."""
+    for file in files_below(home):
+        if name == "dry_beans":  # stored anew as a CSV
+            datasets._CHECKS[name](home, True)
+        else:
+            assert (home / file).read_bytes() == published[name][file], file
+    assert files_below(home) <= set(published[name])
+    assert not [path.name for path in home.iterdir() if path.name.startswith(".")]
+
+
+def refused(name):
+    """Locate a set that cannot be had, and return what the error says."""
+    with pytest.raises(datasets.MissingDataError) as caught:
+        datasets.locate(name)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("length", ["announced", "cut as well"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_body_cut_at_any_tenth_leaves_nothing(home, offer, mirror, published, name, length):
+    address = offer(name)
+    path = first_path(address)
+    (reply,) = mirror.replies[path]
+    body = reply["body"]
+    use(name, address)
+    for share in EVERY_TENTH:
+        cut = body[: int(share * len(body))]
+        headers = {"Content-Length": len(body) if length == "announced" else len(cut)}
+        mirror.replies[path] = [{"status": 200, "body": cut, "headers": headers}]
+        said = refused(name)
+        assert address in said
+        assert_nothing_or_all(name, home, published)
+        assert files_below(home) == set()
+    mirror.replies[path] = [reply]
+    assert datasets.locate(name).kind == "real"
+    assert_nothing_or_all(name, home, published)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_body_longer_than_it_says_leaves_nothing(home, offer, mirror, published, name):
+    address = offer(name)
+    path = first_path(address)
+    (reply,) = mirror.replies[path]
+    mirror.replies[path] = [reply | {"headers": {"Content-Length": len(reply["body"]) // 2}}]
+    use(name, address)
+    assert address in refused(name)
+    assert files_below(home) == set()
+
+
+@pytest.mark.parametrize("damage", ["one byte", "a block of zeros", "rubbish"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_corrupted_archive_leaves_nothing_or_what_is_right(
+    home, offer, mirror, published, name, damage
+):
+    address = offer(name)
+    path = first_path(address)
+    (reply,) = mirror.replies[path]
+    body = bytearray(reply["body"])
+    middle = len(body) // 2
+    if damage == "one byte":
+        body[middle] ^= 1
+    elif damage == "a block of zeros":
+        body[middle : middle + 512] = bytes(512)
+    else:
+        body[:] = np.random.default_rng(0).bytes(len(body))
+    mirror.replies[path] = [reply | {"body": bytes(body)}]
+    use(name, address)
+    assert address in refused(name)
+    assert files_below(home) == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_encoding_header_leaves_nothing_and_is_named(home, offer, mirror, published, name):
+    address = offer(name)
+    path = first_path(address)
+    (reply,) = mirror.replies[path]
+    for encoding in ("deflate", "br", "gzip"):
+        headers = reply["headers"] | {"Content-Encoding": encoding}
+        mirror.replies[path] = [reply | {"headers": headers}]
+        use(name, address)
+        try:
+            said = refused(name)
+        except pytest.fail.Exception:  # undone, or an encoding that requests does not know
+            assert datasets.locate(name).kind == "real"
+            return
+        assert address in said
+        assert files_below(home) == set()
+
+
+def test_images_that_were_unpacked_on_the_way_are_as_good(home, offer, mirror, published):
+    use("fashion_mnist", offer("fashion_mnist"))
+    for replies in mirror.replies.values():  # requests undoes a declared encoding by itself
+        replies[0]["headers"]["Content-Encoding"] = "gzip"
+    assert datasets.locate("fashion_mnist").kind == "real"
+    assert_nothing_or_all("fashion_mnist", home, published)
+
+
+def test_a_body_that_is_compressed_and_says_so_is_unpacked(home, mirror, published):
+    (body,) = published["macbeth"].values()
+    use("macbeth", mirror.serve("/play", zlib.compress(body), Content_Encoding="deflate"))
+    assert datasets.locate("macbeth").kind == "real"
+    assert_nothing_or_all("macbeth", home, published)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_login_page_in_place_of_the_file_is_refused(home, offer, mirror, published, name):
+    address = offer(name)
+    page = b"<!DOCTYPE html><html><title>Log in</title>Your library card, please</html>"
+    mirror.replies[first_path(address)] = [
+        {"status": 302, "body": b"", "headers": {"Location": "/login", "Content-Length": 0}}
+    ]
+    mirror.serve("/login", page, Content_Type="text/html")
+    use(name, address)
+    assert address in refused(name)
+    assert files_below(home) == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_redirection_without_end_is_followed_once_and_given_up(
+    home, offer, mirror, published, name
+):
+    address = offer(name)
+    path = first_path(address)
+    mirror.replies[path] = [
+        {"status": 302, "body": b"", "headers": {"Location": path, "Content-Length": 0}}
+    ]
+    use(name, address)
+    assert "redirect" in refused(name)
+    assert len(mirror.requests) == 31  # what requests follows, once: trying again leads nowhere
+    assert files_below(home) == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_server_that_errs_and_then_is_right_is_believed(home, offer, published, name):
+    use(name, offer(name, before=[{"status": 500}, {"status": 500}]))
+    assert datasets.locate(name).kind == "real"
+    assert_nothing_or_all(name, home, published)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_not_found_is_named_with_its_address(home, mirror, published, name):
+    use(name, f"{mirror.url}/gone/")
+    said = refused(name)
+    assert f"{mirror.url}/gone/" in said
+    assert "404" in said
+    assert len(mirror.requests) == 1
+
+
+# --- slow and silent servers ---------------------------------------------------------------------
+
+
+def trickle(mirror, path, body, monkeypatch, pause):
+    """Let the server send a little, and then a byte after each pause, or nothing more."""
+    released = threading.Event()
+    usual = mirror.answer
+
+    def answer(request):
+        if request.path != path:
+            usual(request)
+            return
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body[:100])
+        for position in range(100, len(body)):
+            if released.wait(pause):
+                return
+            try:
+                request.wfile.write(body[position : position + 1])
+            except OSError:  # the other side has hung up
+                return
+
+    monkeypatch.setattr(mirror, "answer", answer)
+    return released
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_server_that_falls_silent_is_left(home, offer, mirror, published, monkeypatch, name):
+    address = offer(name)
+    path = first_path(address)
+    body = mirror.replies[path][0]["body"]
+    monkeypatch.setattr(datasets, "READ_TIMEOUT", 0.3)
+    released = trickle(mirror, path, body, monkeypatch, pause=60)
+    use(name, address, address.replace("/good", "/second"))
+    said = refused(name)
+    released.set()
+    assert "no answer for 0.3 seconds" in said
+    assert mirror.requests == [path]  # neither again nor by another address of the same host
+    assert files_below(home) == set()
+
+
+def test_a_server_that_never_answers_is_left(home, mirror, published, monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr(mirror, "answer", lambda request: released.wait(60))
+    monkeypatch.setattr(datasets, "READ_TIMEOUT", 0.3)
+    use("macbeth", f"{mirror.url}/a", f"{mirror.url}/b")
+    said = refused("macbeth")
+    released.set()
+    assert "no answer for 0.3 seconds" in said
+    assert mirror.requests == ["/a"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_server_that_sends_a_byte_now_and_then_is_left(
+    home, offer, mirror, published, monkeypatch, name
+):
+    address = offer(name)
+    path = first_path(address)
+    body = mirror.replies[path][0]["body"]
+    monkeypatch.setattr(datasets, "SLOW_WINDOW", 1)
+    released = trickle(mirror, path, body, monkeypatch, pause=0.1)
+    use(name, address)
+    started = time.monotonic()
+    said = refused(name)
+    released.set()
+    assert "slower than 1024 bytes a second" in said
+    assert time.monotonic() - started < 60  # at this pace the body would take hours
+    assert files_below(home) == set()
+
+
+def test_a_slow_server_that_keeps_sending_is_waited_for(
+    home, offer, mirror, published, monkeypatch
+):
+    address = offer("macbeth")
+    (body,) = published["macbeth"].values()
+
+    def answer(request):
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        for start in range(0, len(body), len(body) // 20 + 1):
+            time.sleep(0.1)
+            request.wfile.write(body[start : start + len(body) // 20 + 1])
+
+    monkeypatch.setattr(mirror, "answer", answer)
+    monkeypatch.setattr(datasets, "SLOW_WINDOW", 1)
+    use("macbeth", address)
+    assert datasets.locate("macbeth").kind == "real"
+    assert_nothing_or_all("macbeth", home, published)
+
+
+# --- this machine's own faults -------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("name", ["housing", "dry_beans", "macbeth"])
+def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(
+    home, offer, mirror, published, monkeypatch, name
+):
+    address = offer(name)
+    usual = datasets._fetch_file
+
+    def onto_a_full_disk(url, target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to("/dev/full")  # every write to it fails as on a full disk
+        return usual(url, target)
+
+    monkeypatch.setattr(datasets, "_fetch_file", onto_a_full_disk)
+    use(name, address, address)
+    said = refused(name)
+    assert f"{home} cannot be written (No space left on device)" in said
+    assert len(mirror.requests) == 1  # no other server makes room
+    assert files_below(home) == set()
+
+
+def test_a_disk_that_fills_while_files_are_put_in_place_leaves_whole_files(
+    home, offer, published, monkeypatch
+):
+    use("fashion_mnist", offer("fashion_mnist"))
+    usual, moved = os.replace, []
+
+    def replace(source, target):
+        if len(moved) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        moved.append(target)
+        usual(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    said = refused("fashion_mnist")
+    monkeypatch.setattr(os, "replace", usual)
+    assert "cannot be written (No space left on device)" in said
+    assert len(files_below(home)) == 2
+    assert_nothing_or_all("fashion_mnist", home, published)
+    assert datasets.locate("fashion_mnist").kind == "real"  # only what is missing is put in place
+
+
+@pytest.mark.skipif(ACCESS_BY_ROOT, reason="root may write everywhere")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_that_may_not_be_written_is_named(home, offer, published, name):
+    use(name, offer(name))
+    folder = (home / datasets.CATALOGUE[name].files[0]).parent
+    folder.mkdir(parents=True)
+    folder.chmod(0o500)
+    try:
+        said = refused(name)
+    finally:
+        folder.chmod(0o700)
+    assert "cannot be written" in said
+    assert str(home) in said
+    assert files_below(home) == set()
+
+
+def test_a_file_where_a_folder_should_be_is_named(home, offer, published):
+    home.mkdir()
+    (home / "macbeth").write_text("in the way")
+    use("macbeth", offer("macbeth"))
+    said = refused("macbeth")
+    assert "cannot be written" in said
+    assert str(home) in said
+    assert files_below(home) == {"macbeth"}
+
+
+# --- where the network is reached ----------------------------------------------------------------
+
+
+def test_every_address_is_https_on_a_named_host():
+    from utilities.datasets import URLS  # the fixtures of other tests empty it
+
+    assert all(URLS.values())
+    for addresses in URLS.values():
+        for address in addresses:
+            assert address.startswith("https://")
+            datasets._refuse_other_hosts(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://www.gutenberg.org/cache/epub/1533/pg1533.txt",
+        "https://www.gutenberg.org.evil.example/pg1533.txt",
+        "https://evilgithub.com/data",
+        "https://example.org/1533",
+        "ftp://archive.ics.uci.edu/beans.zip",
+        "file:///etc/passwd",
+        "https://user@example.org/?github.com",
+    ],
+)
+def test_any_other_address_is_refused_before_a_request(home, published, monkeypatch, address):
+    def look_up(*_, **__):
+        raise AssertionError("a name was looked up")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    use("macbeth", address)
+    assert "expected HTTPS on one of" in refused("macbeth")
+
+
+@pytest.mark.parametrize("target", ["http://www.gutenberg.org/x", "https://example.org/login"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_redirection_to_another_address_is_not_followed(
+    home, offer, mirror, published, monkeypatch, name, target
+):
+    address = offer(name)
+    mirror.replies[first_path(address)] = [
+        {"status": 302, "body": b"", "headers": {"Location": target, "Content-Length": 0}}
+    ]
+    use(name, address)
+    said = refused(name)  # the fixture only_this_machine fails the test if a name is looked up
+    assert "expected HTTPS on one of" in said
+    assert len(mirror.requests) == 1
+    assert files_below(home) == set()
+
+
+NO_NETWORK = """
+import socket, sys
+asked = []
+def refuse(*args, **kwargs):
+    asked.append(args[:2])
+    raise OSError("refused by the test")
+socket.getaddrinfo = socket.create_connection = refuse
+socket.socket.connect = lambda self, address: refuse(address)
+"""
+
+ASK_FOR_ALL_DATA = f"""{NO_NETWORK}
+from utilities import datasets
+datasets.RETRY_PAUSE = 0
+for name in datasets.CATALOGUE:
+    try:
+        datasets.locate(name)
+    except datasets.MissingDataError:
+        pass
+print(sorted({{(str(host), port) for host, port in asked}}))
+"""
+
+
+def test_asking_for_all_data_reaches_for_named_hosts_and_port_443_only(tmp_path):
+    env = clean_environment(HW4_DATA_HOME=tmp_path, HW4_STANDIN=None, no_proxy="*")
+    ran = run_python(ASK_FOR_ALL_DATA, env=env)
+    assert ran.returncode == 0, ran.stderr
+    asked = ast.literal_eval(ran.stdout)
+    assert {port for _, port in asked} == {443}
+    assert {host for host, _ in asked} == {
+        "ndownloader.figshare.com",
+        "github.com",
+        "storage.googleapis.com",
+        "archive.ics.uci.edu",
+        "www.gutenberg.org",
+    }
+
+
+USE_EVERYTHING = f"""{NO_NETWORK}
+import io, contextlib, os, warnings
+import numpy as np
+import torch
+from torch.utils.data import TensorDataset
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    from NN import NeuralNet
+    rng = np.random.default_rng(0)
+    NeuralNet(np.eye(3), True, True).gradient_descent(rng.random((3, 8)), np.eye(3), iter=5)
+    from random_forest import RandomForest
+    forest = RandomForest(3, 2, 1.0, 0)
+    forest.fit(rng.random((9, 4)), [0, 1, 2] * 3)
+    forest.adaboost(rng.random((9, 4)), [0, 1, 2] * 3)
+    from cnn import CNN
+    from cnn_trainer import Trainer
+    images = TensorDataset(torch.rand(4, 1, 28, 28), torch.arange(4))
+    Trainer(CNN(), images, images, num_epochs=1, batch_size=4).train()
+    from rnn import RNN
+    from lstm import LSTM
+    from text_generator import TextGenerator
+    for kind in (RNN, LSTM):
+        model = kind(3, 4)
+        model.hp |= {{"embedding_dim": 2, "epochs": 1}}
+        model.save_model_path = lambda: "net.weights.h5"
+        model.save_losses_path = lambda: "losses.json"
+        model.train([[0, 1, 2, 0]], [[1]], train_from_scratch=True)
+        letters = dict(enumerate("ab "))
+        indices = {{letter: index for index, letter in letters.items()}}
+        TextGenerator(indices, letters, 4).generate(model, "ab", 5)
+    from utilities.energy import EnergyMeter
+    meter = EnergyMeter()
+    meter.start("all"); meter.stop()
+    import utilities.figures, utilities.localtests, utilities.utils
+print(asked)
+"""
+
+
+def test_nothing_but_fetching_data_reaches_for_the_network(tmp_path):
+    env = clean_environment(PYTHONPATH=ROOT, HW4_STANDIN=None)
+    ran = run_python(USE_EVERYTHING, cwd=tmp_path, env=env)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert ran.stdout.strip() == "[]"
+
+
+def imports_of(path):
+    """Yield the names of the modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def test_no_other_module_imports_a_way_to_the_network():
+    ways = {
+        "requests",
+        "urllib",
+        "http",
+        "socket",
+        "pooch",
+        "urllib3",
+        "ftplib",
+        "httpx",
+        "aiohttp",
+    }
+    pure = {"urllib.parse"}  # takes addresses apart
+    modules = [*ROOT.glob("*.py"), *(ROOT / "utilities").glob("*.py")]
+    found = {
+        path.name
+        for path in modules
+        if any(name.split(".")[0] in ways and name not in pure for name in imports_of(path))
+    }
+    assert found == {"datasets.py"}
+
+
+def test_the_fetcher_of_every_set_goes_through_the_one_door(home, published, monkeypatch):
+    def door(url, target):
+        raise datasets.RefusedAddressError("the door")
+
+    monkeypatch.setattr(datasets, "_fetch_file", door)
+    for name in NAMES:
+        with pytest.raises(datasets.RefusedAddressError, match="the door"):
+            datasets._FETCHERS[name]("https://example.org/", home)
+
+
+def test_a_set_that_is_there_is_never_fetched_again(home, published, monkeypatch):
+    monkeypatch.setattr(datasets, "_fetch_file", None)
+    for name in NAMES:
+        place(home, published[name])
+        assert datasets.locate(name).kind == "real"
+    assert beans_archive()
+    assert sys.modules["utilities.datasets"] is datasets
