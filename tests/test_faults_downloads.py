@@ -4,10 +4,12 @@ And where the network is reached at all: named hosts, by HTTPS, for data and for
 """
 
 import ast
+import contextlib
 import errno
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import zlib
@@ -24,7 +26,6 @@ pytest_plugins = ("mirror",)
 pytestmark = pytest.mark.usefixtures("only_this_machine")
 
 EVERY_TENTH = [tenth / 10 for tenth in range(10)]
-ACCESS_BY_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def first_path(address):
@@ -320,20 +321,39 @@ def test_a_disk_that_fills_while_files_are_put_in_place_leaves_whole_files(
     assert datasets.locate("fashion_mnist").kind == "real"  # only what is missing is put in place
 
 
-@pytest.mark.skipif(ACCESS_BY_ROOT, reason="root may write everywhere")
-@pytest.mark.parametrize("name", NAMES)
-def test_a_folder_that_may_not_be_written_is_named(home, offer, published, name):
-    use(name, offer(name))
-    folder = (home / datasets.CATALOGUE[name].files[0]).parent
-    folder.mkdir(parents=True)
-    folder.chmod(0o500)
+@pytest.fixture
+def open_folder():
+    """Give a folder that every user can reach, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def as_an_ordinary_user():
+    """Give up root's right to write everywhere for a while."""
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
     try:
-        said = refused(name)
+        yield
     finally:
-        folder.chmod(0o700)
-    assert "cannot be written" in said
-    assert str(home) in said
-    assert files_below(home) == set()
+        if is_root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_that_may_not_be_written_is_named(
+    home, offer, published, monkeypatch, open_folder, name
+):
+    use(name, offer(name))
+    assert datasets.locate(name).kind == "real"  # and whatever that imports is imported now
+    monkeypatch.setenv("HW4_DATA_HOME", str(open_folder))
+    open_folder.chmod(0o555)
+    with as_an_ordinary_user():
+        said = refused(name)
+    assert f"{open_folder} cannot be written (Permission denied)" in said
+    assert files_below(open_folder) == set()
 
 
 def test_a_file_where_a_folder_should_be_is_named(home, offer, published):
