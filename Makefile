@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env data run test lint format bench weights diagrams notebook clean
+.PHONY: help env data run test lint format bench weights diagrams notebook pdf html clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,6 +57,12 @@ diagrams: $(READY)  ## draw the diagrams of data/images anew
 notebook: $(READY)  ## execute hw4.ipynb and keep its outputs in it (real data only)
 	@HW4_STANDIN=0 $(PY) -m utilities.run_notebook --output hw4.ipynb
 
+pdf: $(READY)  ## the PDF to hand in and the map of its pages, into submission/
+	@$(PY) -m utilities.export pdf
+
+html: $(READY)  ## the notebook as one page for the browser, into build/hw4.html
+	@$(PY) -m utilities.export html
+
 clean:  ## remove what the targets made, but not data and weights
-	rm -rf $(VENV) build .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) build submission .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -271,7 +271,7 @@ class Chromium:
         shell = ["sh", "-c", renumber, "sh"]
         if max(to_read, to_write) > 9:
             shell = ["bash", "-c", renumber, "bash"]
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by _stop)
         self._process = subprocess.Popen(
             [*shell, *command],
             stdin=subprocess.DEVNULL,

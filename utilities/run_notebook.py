@@ -1,7 +1,8 @@
 """Execute the notebook from top to bottom: ``python -m utilities.run_notebook``.
 
 The copy goes to build/hw4.ipynb unless ``--output`` names another file. A cell that fails
-stops the run with its error and leaves no half-executed copy behind.
+stops the run with its error and leaves no half-executed copy behind. The copy's metadata tell
+from which code it was executed (utilities/sources.py).
 """
 
 import argparse
@@ -14,6 +15,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+from utilities import sources
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "hw4.ipynb"
@@ -72,7 +75,9 @@ def execute(
         resources={"metadata": {"path": str(working_directory)}},
         on_cell_start=announce,
     )
+    hashes = sources.fingerprint(notebook)  # before: a module may change while cells run
     client.execute(env={**os.environ, **QUIET})
+    sources.record(notebook, hashes)
     return notebook
 
 

@@ -1,0 +1,51 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from utilities.errors import ExportError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside a path, which takes its place if all goes well.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file is to be; its folder is made if need be.
+
+    Yields
+    ------
+    Path
+        The temporary file, empty; whatever happens, it is gone afterwards.
+
+    Raises
+    ------
+    ExportError
+        If the folder cannot be written to: at once, before any work is done.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        yield temporary
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> ExportError:
+    """Return the error of a place that cannot be written to."""
+    return ExportError(f"{path} cannot be written: {error.strerror or error}.")
