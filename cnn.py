@@ -52,7 +52,8 @@ class CNN(nn.Module):
         Parameters
         ----------
         x : torch.Tensor of float, shape (N, 1, H, W)
-            Grey images in [0, 1]; H = W = 28 for Fashion-MNIST, at least 4.
+            Grey images in [0, 1]; H = W = 28 for Fashion-MNIST, at least 4. Converted to
+            the precision of the weights.
 
         Returns
         -------
@@ -64,6 +65,7 @@ class CNN(nn.Module):
             If x is not a float tensor of that shape.
         """
         _check_images(x)
+        x = x.to(self.classifier[0].weight.dtype)
         x = self.avg_pooling(self.feature_extractor(x))  # (N, 64, 7, 7)
         return self.classifier(torch.flatten(x, start_dim=1))  # (N, 10)
 
