@@ -1,6 +1,6 @@
 """Grades one hostile submission beside a right one and reports what it got away with.
 
-Run as ``python -m autograder.hostile.arena LIMITS NAME...``; prints a JSON report a line. It is
+Run as ``python -m autograder.hostile.arena NAME...``; prints a JSON report a line. It is
 a process of its own that adopts every orphan, so that whatever outlives a check is among its
 descendants.
 """
@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -26,21 +27,21 @@ from autograder.hostile.catalogue import HOSTILE
 from autograder.mutants.submission import ROOT, write_base
 
 KNOWN = ("class", "results", "scratch")
-ITEMS = ("1.1a", "1.1c")
+NEIGHBOURS_ITEMS = ("1.1a",)
 FOREIGN_PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/etc", "/", "/run/lock", "/var/lock")
 REFERENCE_PHRASE = "Elfwing, Uchibe and Doya"  # from the reference NN.py
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def fight(name: str, **limits: object) -> dict:
+def fight(name: str, grade: Callable[..., dict] = autograder.grade) -> dict:
     """Grade a hostile submission while and after a right one is graded.
 
     Parameters
     ----------
     name : str
         A key of ``HOSTILE``.
-    limits
-        As ``autograder.grade`` takes them.
+    grade : callable
+        What grades, so that tests can see a grader without guards lose.
 
     Returns
     -------
@@ -53,17 +54,24 @@ def fight(name: str, **limits: object) -> dict:
     """
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     base = Path(tempfile.mkdtemp(prefix="hw4-arena-"))
+    places = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(base / "scratch")
     try:
-        return _Arena(base).fight(name, limits)
+        return _Arena(base, grade).fight(name)
     finally:
+        tempfile.tempdir = places[0]
+        if places[1] is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = places[1]
         shutil.rmtree(base, ignore_errors=True)
 
 
 class _Arena:
     """A class of two submissions, the results of both, and eyes everywhere."""
 
-    def __init__(self, base: Path) -> None:
-        self.base = base
+    def __init__(self, base: Path, grade: Callable[..., dict]) -> None:
+        self.base, self.grade = base, grade
         base.chmod(0o755)  # what guards the neighbour must be the grader, not this folder
         for name in ("class/hostile", "results", "scratch"):
             (base / name).mkdir(parents=True)
@@ -81,17 +89,24 @@ class _Arena:
             "port": self._listen(),
         }
 
-    def fight(self, name: str, limits: dict) -> dict:
+    def fight(self, name: str) -> dict:
         """Build the submission, grade both, and look what has changed."""
-        submission = HOSTILE[name].build(self.base / "class/hostile", self.world)
-        tempfile.tempdir = os.environ["TMPDIR"] = str(self.base / "scratch")
+        hostile = HOSTILE[name]
+        submission = hostile.build(self.base / "class/hostile", self.world)
         before = self._picture()
         with ThreadPoolExecutor(2) as pool:
-            hostile = pool.submit(self._grade, submission, "hostile", limits)
-            right = [pool.submit(self._grade, self.neighbour, "right", limits).result()]
-            graded = hostile.result()
-        right.append(self._grade(self.neighbour, "afterwards", limits))
-        survivors = _descendants(patience=3)
+            job = pool.submit(
+                self.grade,
+                submission,
+                hostile.assignment,
+                self.base / "results/hostile.json",
+                hostile.items,
+                **hostile.limits,
+            )
+            right = [pool.submit(self._grade_neighbour, "right").result()]
+            graded = job.result()
+        right.append(self._grade_neighbour("afterwards"))
+        survivors = _survivors(patience=3)
         text = (self.base / "results/hostile.json").read_text(encoding="utf-8")
         return {
             "name": name,
@@ -107,9 +122,9 @@ class _Arena:
             "tests": graded["tests"],
         }
 
-    def _grade(self, submission: Path, name: str, limits: dict) -> dict:
+    def _grade_neighbour(self, name: str) -> dict:
         results = self.base / "results" / f"{name}.json"
-        return autograder.grade(submission, "programming", results, ITEMS, **limits)
+        return self.grade(self.neighbour, "programming", results, NEIGHBOURS_ITEMS)
 
     def _secrets(self) -> list[tuple[str, str]]:
         return [
@@ -155,15 +170,20 @@ class _Arena:
         return touched
 
 
-def _descendants(patience: float) -> list[str]:
-    """Return the command lines of live descendants, once they had some time to go."""
+def _survivors(patience: float) -> list[str]:
+    """Return the command lines of descendants that are still alive after a while; end them."""
     end = time.monotonic() + patience
     while True:
         parents = dict(_processes())
         alive = [pid for pid in parents if _descends(pid, parents)]
         if not alive or time.monotonic() > end:
-            return [_command(pid) for pid in alive]
+            break
         time.sleep(0.1)
+    commands = [_command(pid) for pid in alive]
+    for pid in alive:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    return commands
 
 
 def _processes() -> Iterator[tuple[int, int]]:
@@ -191,10 +211,9 @@ def _command(pid: int) -> str:
 
 
 def main() -> None:
-    """Fight by the names given, with limits as JSON first, and print a report a line."""
-    limits, *names = sys.argv[1:]
-    for name in names:
-        print(json.dumps(fight(name, **json.loads(limits))), flush=True)
+    """Fight by the names given and print a report a line."""
+    for name in sys.argv[1:]:
+        print(json.dumps(fight(name)), flush=True)
 
 
 if __name__ == "__main__":

@@ -158,16 +158,21 @@ def forges_the_channel():
 
 @attack
 def answers_before_it_is_asked():
-    """Takes the runner's own writer from its frames and sends answers for calls to come."""
+    """Takes the runner's own writer from its frames and sends answers for all calls to come."""
     import sys
 
     frame = sys._getframe()
     while frame is not None:
-        for name, value in {**frame.f_globals, **frame.f_locals}.items():
-            if callable(value) and name.strip("_") in ("send", "reply", "answer", "write_frame"):
-                for answer in ({"ok": True, "value": 0.0}, {"value": True}, {"passed": True}):
-                    attempt(value, answer)
-                    attempt(value, 1, answer)
+        for thing in [*frame.f_globals.values(), *frame.f_locals.values()]:
+            for owner in (thing, getattr(thing, "post", None)):
+                send = getattr(owner, "send", None)
+                for step in range(60) if callable(send) else ():
+                    attempt(send, begin=step)
+                    for value in (0.5, True, np.full((1, 3), 1 / 3)):
+                        attempt(send, id=step, value=value, error=None, warnings=[])
+                if callable(send):
+                    attempt(send, passed=True, score=100)
+                    attempt(send, end=True)
         frame = frame.f_back
 
 
@@ -583,9 +588,9 @@ def hooks_the_end():
 @attack
 def closes_all_descriptors():
     """Closes every descriptor and opens files of its own in their places."""
-    for descriptor in range(64):
+    for descriptor in range(256):
         attempt(os.close, descriptor)
-    for _ in range(64):
+    for _ in range(256):
         attempt(os.open, "mine", os.O_RDWR | os.O_CREAT)
 
 

@@ -3,10 +3,10 @@
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.hostile import prelude
+from autograder.hostile import counterfeits, prelude
 from autograder.hostile.attacks import ATTACKS
 from autograder.hostile.uploads import UPLOADS
 
@@ -23,11 +23,19 @@ class Hostile:
         What it tries.
     build : callable
         Takes an empty folder and the world of ``prelude``; returns the folder or zip to grade.
+    items : tuple of str
+        Items it is graded on.
+    assignment : str
+    limits : dict
+        Limits of its checks, as ``autograder.grade`` takes them; short for what never ends.
     """
 
     name: str
     tries: str
     build: Callable[[Path, dict], Path]
+    items: tuple[str, ...] = ("1.1a", "1.1c")
+    assignment: str = "programming"
+    limits: dict = field(default_factory=dict)
 
 
 def attack_source(function: Callable[[], None], world: dict) -> str:
@@ -51,14 +59,25 @@ def _writer(function: Callable[[], None]) -> Callable[[Path, dict], Path]:
     return build
 
 
-def _named(function: Callable, build: Callable[[Path, dict], Path]) -> Hostile:
-    return Hostile(function.__name__.replace("_", "-"), inspect.getdoc(function), build)
+def _named(function: Callable, build: Callable[[Path, dict], Path], **target: object) -> Hostile:
+    name, tries = function.__name__.replace("_", "-"), inspect.getdoc(function)
+    limits = {"wall": 4} if name in ENDLESS else {}
+    return Hostile(name, tries, build, limits=limits, **target)
 
 
+# What goes on until the clock stops it is not worth waiting for as long as for an honest check.
+ENDLESS = {"sleeps", "loops-deaf-to-signals", "stops-itself", "loosens-its-limits"}
+ENDLESS |= {"drips-an-answer", "fills-the-memory"}
+COUNTERFEITS = {
+    counterfeits.describes_transformations: {"items": ("2.1.1",)},
+    counterfeits.describes_layers: {"items": ("5.1.1",), "assignment": "bonus-all"},
+    counterfeits.recites_the_losses: {"items": ("1.1k", "1.1l", "1.2", "1.3", "1.4")},
+}
 HOSTILE: dict[str, Hostile] = {
     hostile.name: hostile
     for hostile in (
         *(_named(function, _writer(function)) for function in ATTACKS),
         *(_named(function, function) for function in UPLOADS),
+        *(_named(function, function, **target) for function, target in COUNTERFEITS.items()),
     )
 }

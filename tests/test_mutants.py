@@ -1,0 +1,113 @@
+"""Realistic wrong submissions lose points on exactly the items they should.
+
+`make test` grades a part of the catalogue; `make mutants` grades all of it and writes the kill
+matrix, which is held to the catalogue here.
+"""
+
+import pytest
+
+from autograder.mutants import matrix
+from autograder.mutants.catalogue import CATALOGUE
+from autograder.mutants.kill import (
+    MATRIX,
+    ON_THE_RUNS,
+    Outcome,
+    grade_folder,
+    items_for,
+    kill_all,
+    mistakes,
+)
+from autograder.mutants.submission import FILES, Mutant, write_base
+from autograder.rubric import ITEMS
+
+WRONG = [mutant for mutant in CATALOGUE if mutant.loses]
+GRADED_HERE = (
+    "silu-is-sigmoid",
+    "derivative-loses-a-factor",
+    "softmax-over-the-wrong-axis",
+    "loss-without-epsilon",
+    "dropout-mask-inverted",
+    "forward-returns-logits",
+    "forward-caches-before-dropout",
+    "gradients-bias-without-mean",
+    "update-uphill",
+    "momentum-with-learning-rate-inside",
+    "backward-updates-twice",
+    "descent-loss-after-the-update",
+    "batches-not-wrapping",
+    "right-biases-as-rows",
+    "rotation-always",
+    "trees-by-gini",
+    "draw-reseeds-with-none",
+    "bootstraps-all-alike",
+    "fit-labels-not-resampled",
+    "oob-by-majority",
+    "predict-seven-classes",
+    "weights-not-normalised",
+    "rnn-without-softmax",
+)
+
+
+def test_names_are_unique_and_the_samples_exist():
+    names = [mutant.name for mutant in CATALOGUE]
+    assert len(set(names)) == len(names)
+    assert {*GRADED_HERE, *ON_THE_RUNS} <= set(names)
+
+
+def test_every_programming_item_is_lost_by_some_mutant():
+    assert len(WRONG) >= 60
+    lost = set().union(*(mutant.loses for mutant in WRONG))
+    assert lost == {item.number for item in ITEMS if item.assignments}
+
+
+@pytest.mark.parametrize("mutant", CATALOGUE, ids=lambda mutant: mutant.name)
+def test_a_mutant_still_fits_its_base_and_is_python(mutant):
+    compile(mutant.source(), mutant.name, "exec")
+    loses_items_of_its_file = {
+        i for numbers in items_for(mutant.file, True).values() for i in numbers
+    }
+    assert mutant.loses <= loses_items_of_its_file
+
+
+def test_a_mutant_whose_text_is_gone_fails_loudly():
+    lost = Mutant("lost", "student", "NN.py", (("no such text", ""),), "", frozenset())
+    with pytest.raises(ValueError, match=r"lost: expected its old text once .* found it 0 times"):
+        lost.source()
+
+
+def test_the_kill_matrix_is_that_of_the_catalogue():
+    document = MATRIX.read_text(encoding="utf-8")
+    assert matrix.disagreements(document, CATALOGUE) == []
+
+
+def test_a_kill_matrix_that_is_out_of_date_is_noticed():
+    mutants = [mutant for mutant in CATALOGUE if mutant.file == "rnn.py"]
+    right = [(m, Outcome({"5.1.1": 0}, {"5.1.1": 2.2})) for m in mutants]
+    assert matrix.disagreements(matrix.written(right), mutants) == []
+    spared = [(m, Outcome({"5.1.1": 2.2}, {"5.1.1": 2.2})) for m in mutants]
+    assert len(matrix.disagreements(matrix.written(spared), mutants)) == len(mutants)
+    assert matrix.disagreements(matrix.written(right[1:]), mutants) == [
+        f"{mutants[0].name} has no row"
+    ]
+    assert matrix.disagreements(matrix.written(right), mutants[1:]) == [
+        f"{mutants[0].name} is no longer in the catalogue"
+    ]
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    """Grade the sample, two at a time."""
+    sample = [mutant for mutant in CATALOGUE if mutant.name in GRADED_HERE]
+    return {mutant.name: (mutant, outcome) for mutant, outcome in kill_all(sample)}
+
+
+@pytest.mark.parametrize("name", GRADED_HERE)
+def test_a_mutant_loses_exactly_the_items_it_should(name, outcomes):
+    assert mistakes(*outcomes[name]) == ""
+
+
+@pytest.mark.parametrize("file", [name for name in FILES if name != "base_sequential_model.py"])
+def test_a_second_right_solution_gets_full_marks(file, tmp_path):
+    write_base("student", tmp_path / "student")
+    outcome = grade_folder(tmp_path / "student", items_for(file, with_runs=False))
+    assert outcome.full and outcome.kept == outcome.full
