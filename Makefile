@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env data run test lint format bench weights diagrams notebook pdf html clean
+.PHONY: help env data run test lint format autograder rehearse bench weights diagrams notebook pdf html clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,6 +44,12 @@ lint: $(READY)  ## check style without changing anything
 format: $(READY)  ## mend what the style check can mend
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+
+autograder: $(READY)  ## make the zips for Gradescope in build/ (real data only)
+	@HW4_STANDIN=0 $(PY) -m autograder package --output build
+
+rehearse: autograder  ## run the zips as Gradescope does, at half a CPU and 768 MB (10 minutes)
+	@$(PY) -m autograder.rehearsal
 
 bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (minutes)
 	@$(PY) -m benchmarks

@@ -207,6 +207,8 @@ def _environment(folder: Path, marker: str) -> dict[str, str]:
         **one_thread,
         **home,
         "PATH": "/usr/bin:/bin",
+        "USER": "student",  # the user id has no entry in the user database
+        "LOGNAME": "student",
         "LANG": "C.UTF-8",
         "MPLBACKEND": "Agg",
         "MPLCONFIGDIR": str(folder / ".matplotlib"),

@@ -65,10 +65,11 @@ def _training(task: Task, name: str) -> None:
     fresh = _plan_training(task, kind, sets, columns, FRESH_ITERATIONS)
     full = _plan_training(task, kind, sets, np.arange(len(columns)), 60_000)
     task.run(cpu=CPU_SECONDS, wall=WALL_SECONDS)
+    right = _train_reference(kind, sets, columns)
     published = figures("nn_losses")
 
     def losses() -> None:
-        _judge_fresh(task, kind, sets, columns, fresh)
+        _judge_fresh(task, kind, right, fresh)
         called = f"loss after {kind.method}(x_train, y_train) of 60,000 iterations"
         got = as_array(called, task[full["loss"]])
         if got.shape != (60,):
@@ -77,7 +78,7 @@ def _training(task: Task, name: str) -> None:
         close(called, got, published[name], hint, rtol=0, atol=LOSS_ATOL)
 
     def cross_entropy() -> None:
-        _judge_fresh(task, kind, sets, columns, fresh)
+        _judge_fresh(task, kind, right, fresh)
         called = "forward(x_test, use_dropout=False) after the training"
         probabilities = as_array(called, task[full["test"]], sets["y_test"].shape)
         probabilities = probabilities.astype(float)
@@ -111,19 +112,24 @@ def _plan_training(
     return {"loss": loss, "test": test}
 
 
-def _judge_fresh(
-    task: Task, kind: SimpleNamespace, sets: dict, columns: np.ndarray, steps: dict
-) -> None:
-    """Compare a short training on shuffled columns with the reference's."""
+def _train_reference(kind: SimpleNamespace, sets: dict, columns: np.ndarray) -> tuple:
+    """Return the reference's losses and test probabilities after a short training."""
     net = module("NN").NeuralNet(sets["y_train"], **kind.net)
+    x_train, x_test = sets["x_train"][:, columns], sets["x_test"][:, columns]
     with kept_stream(), silent():
-        x_train = sets["x_train"][:, columns]
         getattr(net, kind.method)(x_train, sets["y_train"], iter=FRESH_ITERATIONS, **kind.call)
-        right = net.forward(sets["x_test"][:, columns], use_dropout=False)
+        return net.loss, net.forward(x_test, use_dropout=False)
+
+
+def _judge_fresh(task: Task, kind: SimpleNamespace, right: tuple, steps: dict) -> None:
+    """Compare a short training on shuffled columns with the reference's."""
+    losses, probabilities = right
     called = f"{kind.method} of {FRESH_ITERATIONS} iterations on shuffled columns"
     loss = as_array(f"loss after {called}", task[steps["loss"]])
-    if loss.shape != (len(net.loss),):
-        raise Mismatch(f"loss after {called}: expected {len(net.loss)} losses, got {loss.size}")
-    close(f"loss after {called}", loss, net.loss, rtol=FRESH_RTOL)
+    if loss.shape != (len(losses),):
+        raise Mismatch(f"loss after {called}: expected {len(losses)} losses, got {loss.size}")
+    close(f"loss after {called}", loss, losses, rtol=FRESH_RTOL)
     test = task[steps["test"]]
-    close(f"forward(x_test, use_dropout=False) after {called}", test, right, rtol=FRESH_RTOL)
+    close(
+        f"forward(x_test, use_dropout=False) after {called}", test, probabilities, rtol=FRESH_RTOL
+    )
