@@ -17,6 +17,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.tree import ExtraTreeClassifier
 
 ALPHA_EPSILON = 1e-10  # keeps the weight of a tree without errors finite
@@ -69,10 +70,7 @@ class RandomForest:
         self.bootstraps_row_indices = []
         self.feature_indices = []
         self.out_of_bag = []
-        self.decision_trees = [
-            ExtraTreeClassifier(max_depth=max_depth, criterion="entropy")
-            for _ in range(n_estimators)
-        ]
+        self.decision_trees = [self._new_tree() for _ in range(n_estimators)]
         self.alphas = []
         self._num_features = None  # F, once fitted
 
@@ -100,18 +98,23 @@ class RandomForest:
         _check_int(num_training, "num_training", smallest=1)
         _check_int(num_features, "num_features", smallest=1)
         _check_seed(random_seed)
-        num_columns = int(num_features * self.max_features)
-        if num_columns == 0:
-            raise ValueError(
-                f"max_features must leave at least one of {num_features} columns, "
-                f"got {self.max_features}"
-            )
+        num_columns = self._num_columns(num_features)
         if random_seed is not None:
             np.random.seed(random_seed)
         # draw order is graded: rows, then columns
         row_idx = np.random.choice(num_training, size=num_training, replace=True)
         col_idx = np.random.choice(num_features, size=num_columns, replace=False)
         return row_idx, col_idx
+
+    def _num_columns(self, num_features: int) -> int:
+        """Return how many of the columns a tree sees."""
+        num_columns = int(num_features * self.max_features)
+        if num_columns == 0:
+            raise ValueError(
+                f"max_features must leave at least one of {num_features} columns, "
+                f"got {self.max_features}"
+            )
+        return num_columns
 
     def bootstrapping(self, num_training: int, num_features: int) -> None:
         """Draw the rows and columns of every tree, starting from ``random_seed``.
@@ -125,7 +128,7 @@ class RandomForest:
         """
         if self.random_seed is not None:
             np.random.seed(self.random_seed)
-        draws = [self._bootstrapping(num_training, num_features) for _ in self.decision_trees]
+        draws = [self._bootstrapping(num_training, num_features) for _ in range(self.n_estimators)]
         self.bootstraps_row_indices = [rows for rows, _ in draws]
         self.feature_indices = [columns for _, columns in draws]
         self.out_of_bag = [_rows_left_out(rows, num_training) for rows, _ in draws]
@@ -138,15 +141,20 @@ class RandomForest:
         X : array_like of float, shape (N, F)
         y : array_like, shape (N,)
             Class labels.
+
+        Notes
+        -----
+        Interrupting leaves a forest of the trees fitted so far; fitting again starts anew.
         """
         X, y = _checked_data(X, y)
+        self._num_columns(X.shape[1])  # refuse before the old trees are given up
+        trees = self._start_fitting(X.shape[1])
         self.bootstrapping(*X.shape)
-        self.alphas = []
-        self._num_features = X.shape[1]
         for tree, rows, columns in zip(
-            self.decision_trees, self.bootstraps_row_indices, self.feature_indices, strict=True
+            trees, self.bootstraps_row_indices, self.feature_indices, strict=True
         ):
             tree.fit(X[:, columns].take(rows, axis=0), y[rows])
+            self.decision_trees.append(tree)
 
     def OOB_score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return the mean share of right votes among the trees that have not seen a row.
@@ -176,8 +184,8 @@ class RandomForest:
         X, y = _checked_data(X, y, self._num_features)
         votes, right_votes = np.zeros(len(X)), np.zeros(len(X))
         for tree, columns, out_of_bag in zip(
-            self.decision_trees, self.feature_indices, self.out_of_bag, strict=True
-        ):
+            self.decision_trees, self.feature_indices, self.out_of_bag, strict=False
+        ):  # fewer trees than draws after an interruption
             rows = np.array([row for row in out_of_bag if row < len(X)], dtype=int)
             if len(rows) == 0:
                 continue
@@ -204,7 +212,7 @@ class RandomForest:
         X = _checked_features(X, self._num_features)
         probabilities = [
             tree.predict_proba(X[:, columns])
-            for tree, columns in zip(self.decision_trees, self.feature_indices, strict=True)
+            for tree, columns in zip(self.decision_trees, self.feature_indices, strict=False)
         ]
         return self._class_with_most(probabilities)
 
@@ -223,19 +231,21 @@ class RandomForest:
         alpha = ln((1 - error) / (error + 1e-10)) / 2 and the weights of the rows it got
         wrong are multiplied by exp(alpha), then all are normalised. A tree that is
         wrong on half the weight or more gets an alpha of zero or less, and votes
-        accordingly.
+        accordingly. Interrupting leaves the trees boosted so far with their alphas; boosting
+        again starts anew.
         """
         X, y = _checked_data(X, y)
+        trees = self._start_fitting(X.shape[1])
         weights = np.full(len(X), 1 / len(X))
-        self.alphas = []
-        self._num_features = X.shape[1]
-        for tree in self.decision_trees:
+        for tree in trees:
             tree.fit(X, y, sample_weight=weights)
             wrong = (tree.predict(X) != y).astype(float)  # (N,)
             error = min(float(weights @ wrong), 1.0)  # the weights' sum may round above 1
-            self.alphas.append(_vote_weight(error))
-            weights = weights * np.exp(self.alphas[-1] * wrong)
+            alpha = _vote_weight(error)
+            weights = weights * np.exp(alpha * wrong)
             weights = weights / weights.sum()
+            self.decision_trees.append(tree)
+            self.alphas.append(alpha)
 
     def predict_adaboost(self, X: ArrayLike) -> np.ndarray:
         """Return the class with the highest sum of alphas over the trees that vote for it.
@@ -249,11 +259,11 @@ class RandomForest:
         ndarray, shape (N,)
             Labels as they were in ``adaboost``.
         """
-        if len(self.alphas) != len(self.decision_trees):
+        if not self.alphas:
             raise ValueError("predict_adaboost expects boosted trees, got none: call adaboost()")
         X = _checked_features(X, self._num_features)
         votes = []
-        for tree, alpha in zip(self.decision_trees, self.alphas, strict=True):
+        for tree, alpha in zip(self.decision_trees, self.alphas, strict=False):
             predicted = tree.predict(X)
             votes.append(alpha * (predicted[:, np.newaxis] == tree.classes_))  # (N, C)
         return self._class_with_most(votes)
@@ -293,11 +303,26 @@ class RandomForest:
 
         A bootstrap sample may miss a class, so trees may know different ones.
         """
-        classes = np.unique(np.concatenate([tree.classes_ for tree in self.decision_trees]))
+        trees = self.decision_trees[: len(scores)]
+        classes = np.unique(np.concatenate([tree.classes_ for tree in trees]))
         total = np.zeros((len(scores[0]), len(classes)))
-        for tree, score in zip(self.decision_trees, scores, strict=True):
+        for tree, score in zip(trees, scores, strict=True):
             total[:, np.searchsorted(classes, tree.classes_)] += score
         return classes[np.argmax(total, axis=1)]
+
+    def _new_tree(self) -> ExtraTreeClassifier:
+        return ExtraTreeClassifier(max_depth=self.max_depth, criterion="entropy")
+
+    def _start_fitting(self, num_features: int) -> list:
+        """Return unfitted trees; the forest has none until they come back one by one, fitted.
+
+        So an interruption leaves no half-fitted tree, and none of an earlier training.
+        """
+        trees = [clone(tree, safe=False) for tree in self.decision_trees]
+        trees += [self._new_tree() for _ in range(self.n_estimators - len(trees))]
+        self.decision_trees, self.alphas = [], []
+        self._num_features = num_features
+        return trees
 
     def _first_trees_columns(self, data_train: object) -> np.ndarray:
         """Return the names of the columns that the first tree was fitted to."""
@@ -319,7 +344,8 @@ class RandomForest:
     def _require_fit(self) -> None:
         if self.alphas:
             raise ValueError("the trees are boosted, expected bagged ones: call fit() first")
-        if not self.feature_indices or not hasattr(self.decision_trees[0], "classes_"):
+        trees = self.decision_trees
+        if not (self.feature_indices and trees and hasattr(trees[0], "classes_")):
             raise ValueError("the forest is not fitted: expected fit() before this call")
 
 

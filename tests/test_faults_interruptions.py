@@ -1,0 +1,191 @@
+"""Ctrl-C at any moment of any training: what was reached is kept, and training again works.
+
+A timer interrupts the trainings for real, wherever the interpreter then is; shorter and longer
+waits stand for the moments.
+"""
+
+import contextlib
+import io
+import signal
+
+import numpy as np
+import pytest
+import torch
+from helpers import one_hot
+from sklearn.exceptions import NotFittedError
+from torch.utils.data import TensorDataset
+
+from cnn import CNN
+from cnn_trainer import Trainer
+from NN import PARAMETER_KEYS, NeuralNet
+from random_forest import RandomForest
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system")
+
+MOMENTS = np.geomspace(0.001, 0.2, 12)  # seconds
+ENDLESS = 10**9
+
+
+def interrupted_after(seconds, train):
+    """Run a training and press Ctrl-C after some seconds; return what it printed."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    usual = signal.signal(signal.SIGALRM, interrupt)
+    printed = io.StringIO()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+            train()
+        pytest.fail("the training ended before it was interrupted")
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
+    return printed.getvalue()
+
+
+def quiet(train):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        train()
+
+
+# --- Question 1 ----------------------------------------------------------------------------------
+
+ROWS = np.random.default_rng(0).random((30, 8))
+TARGETS = one_hot(np.arange(30) % 3)
+
+
+@pytest.mark.parametrize("kind", ["gradient_descent", "batch_gradient_descent"])
+@pytest.mark.parametrize("use_momentum", [False, True])
+def test_an_interrupted_net_is_whole_and_trains_again_as_if_nothing_had_been(kind, use_momentum):
+    net = NeuralNet(TARGETS, use_dropout=True, use_momentum=use_momentum, batch_size=7)
+    for seconds in MOMENTS:
+        np.random.seed(0)
+        lines = interrupted_after(
+            seconds,
+            lambda: getattr(net, kind)(ROWS, TARGETS, use_momentum=use_momentum, iter=ENDLESS),
+        ).splitlines()
+        assert tuple(net.parameters) == PARAMETER_KEYS
+        shapes = {key: value.shape for key, value in net.parameters.items()}
+        assert shapes["theta1"] == (8, 15) and shapes["b3"] == (3,)
+        assert {key: value.shape for key, value in net.change.items()} == shapes
+        assert all(np.isfinite(value).all() for value in net.parameters.values())
+        # a loss is kept before its line is printed
+        assert len(lines) <= len(net.loss) <= len(lines) + 1
+        assert np.isfinite(net.loss).all()
+        assert set(net.predict(ROWS).tolist()) <= {0, 1, 2}
+    fresh = NeuralNet(TARGETS, use_dropout=True, use_momentum=use_momentum, batch_size=7)
+    for each in (net, fresh):
+        call = getattr(each, kind)
+        quiet(lambda call=call: call(ROWS, TARGETS, use_momentum=use_momentum, iter=1500))
+    assert net.loss == fresh.loss
+    for key in PARAMETER_KEYS:
+        np.testing.assert_array_equal(net.parameters[key], fresh.parameters[key])
+    assert (net.iteration, net.weight_updates) == (fresh.iteration, fresh.weight_updates)
+
+
+# --- Question 2 ----------------------------------------------------------------------------------
+
+
+def make_trainer(epochs):
+    torch.manual_seed(0)
+    images = TensorDataset(torch.rand(12, 1, 28, 28), torch.arange(12) % 10)
+    return Trainer(CNN(), images, images, num_epochs=epochs, batch_size=4)
+
+
+def test_an_interrupted_trainer_keeps_its_finished_epochs_and_trains_again():
+    trainer, epochs = make_trainer(epochs=10_000), []
+    trainer.model.eval()
+    for seconds in MOMENTS * 4:
+        printed = interrupted_after(seconds, trainer.train)
+        history = trainer.get_training_history()
+        lengths = {len(values) for values in history}
+        # the line is printed when the four numbers are kept
+        assert max(lengths) - min(lengths) <= 1
+        assert printed.count("Validation Loss") <= max(lengths) <= printed.count("Epoch") + 1
+        assert np.isfinite([value for values in history for value in values]).all()
+        assert not trainer.model.training  # the mode it was in
+        probabilities, _, _ = trainer.predict([(torch.rand(3, 1, 28, 28), torch.arange(3))])
+        assert probabilities.isfinite().all()
+        epochs.append(max(lengths))
+    assert max(epochs) > 0  # some moments came after an epoch
+    trainer.num_epochs = 2
+    quiet(trainer.train)
+    assert [len(values) for values in trainer.get_training_history()] == [2] * 4
+
+
+# --- Question 3 ----------------------------------------------------------------------------------
+
+BEANS = np.random.default_rng(1).normal(size=(400, 6))
+KINDS = np.random.default_rng(2).integers(0, 3, 400)
+
+
+@pytest.mark.parametrize("way", ["bagged", "boosted"])
+def test_an_interrupted_forest_is_one_of_the_trees_so_far_and_is_fitted_again(way):
+    forest = RandomForest(3000, 8, 0.5, random_seed=3)
+    fit, predict = (
+        (forest.fit, forest.predict)
+        if way == "bagged"
+        else (forest.adaboost, forest.predict_adaboost)
+    )
+    sizes = []
+    for seconds in MOMENTS * 3:
+        interrupted_after(seconds, lambda: fit(BEANS, KINDS))
+        trees = [tree for tree in forest.decision_trees if hasattr(tree, "tree_")]
+        assert trees in ([], forest.decision_trees)  # none yet, or none without its tree
+        sizes.append(len(trees))
+        assert all(tree.tree_.node_count > 1 for tree in trees)
+        assert way == "bagged" or len(forest.alphas) in (len(trees), len(trees) - 1)
+        if (trees and way == "bagged") or forest.alphas:
+            assert set(predict(BEANS[:20]).tolist()) <= {0, 1, 2}
+        else:
+            with pytest.raises((ValueError, NotFittedError), match=r"fit\(\)|adaboost\(\)"):
+                predict(BEANS[:20])
+    assert 0 < max(sizes) < 3000
+    forest.n_estimators = 5
+    forest.decision_trees = forest.decision_trees[:5]
+    fresh = RandomForest(5, 8, 0.5, random_seed=3)
+    for each in (forest, fresh):
+        np.random.seed(3)
+        (each.fit if way == "bagged" else each.adaboost)(BEANS, KINDS)
+    assert len(forest.decision_trees) == 5
+    after = fresh.predict if way == "bagged" else fresh.predict_adaboost
+    np.testing.assert_array_equal(predict(BEANS), after(BEANS))
+
+
+def test_trees_of_an_earlier_fit_never_mix_with_those_of_an_interrupted_one():
+    forest = RandomForest(60, 8, 0.5, random_seed=3)
+    forest.fit(BEANS, KINDS)
+    usual, fitted = type(forest.decision_trees[0]).fit, []
+
+    def fit(tree, *args, **kwargs):
+        if len(fitted) == 7:
+            raise KeyboardInterrupt
+        fitted.append(tree)
+        return usual(tree, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(forest.decision_trees[0]), "fit", fit)
+        with pytest.raises(KeyboardInterrupt):
+            forest.fit(BEANS + 1, KINDS)
+    assert forest.decision_trees == fitted
+    seven = RandomForest(7, 8, 0.5, random_seed=3)
+    seven.fit(BEANS + 1, KINDS)
+    np.random.seed(0)  # the trees' own draws go on in the global stream: compare the columns
+    for mine, theirs in zip(forest.feature_indices[:7], seven.feature_indices, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert forest.predict(BEANS).shape == (400,)
+    assert 0 <= forest.OOB_score(BEANS + 1, KINDS) <= 1
+
+
+def test_data_that_no_tree_can_use_leaves_the_fitted_trees_alone():
+    forest = RandomForest(4, 3, 0.3, random_seed=0)
+    forest.fit(BEANS, KINDS)
+    before, trees = forest.predict(BEANS), list(forest.decision_trees)
+    with pytest.raises(ValueError, match="max_features"):
+        forest.fit(BEANS[:, :2], KINDS)
+    assert forest.decision_trees == trees
+    np.testing.assert_array_equal(forest.predict(BEANS), before)
