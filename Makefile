@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env data run test lint format autograder rehearse bench weights diagrams notebook pdf html clean
+.PHONY: help env data run test lint format autograder rehearse bench weights diagrams notebook pdf html check submission clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -68,6 +68,12 @@ pdf: $(READY)  ## the PDF to hand in and the map of its pages, into submission/
 
 html: $(READY)  ## the notebook as one page for the browser, into build/hw4.html
 	@$(PY) -m utilities.export html
+
+check: $(READY)  ## preflight: would these files be taken as they are? (about 20 seconds)
+	@$(PY) -m utilities.preflight
+
+submission: $(READY)  ## PDF, page map, upload folders and zips, checked, into submission/
+	@$(PY) -m utilities.submission
 
 clean:  ## remove what the targets made, but not data and weights
 	rm -rf $(VENV) build submission .pytest_cache .ruff_cache *.egg-info

@@ -118,20 +118,39 @@ def check_folder(
     if assignment is not None:
         expected = assignment_of(assignment).files
     names = tuple(name.removesuffix(".py") for name in expected if name.endswith(".py"))
-    findings = _check_modules(Modules(folder, names), names, import_seconds)
+    findings = check_modules(folder, names, import_seconds)
     if REPORT in expected:
         findings += _check_report(folder, assignment)
     return findings
 
 
-def _check_modules(modules: Modules, names: tuple[str, ...], seconds: float) -> list[Finding]:
-    """Check files side by side, and return their findings in order."""
+def check_modules(
+    folder: Path, names: tuple[str, ...], import_seconds: float = IMPORT_SECONDS
+) -> list[Finding]:
+    """Check homework files side by side.
+
+    Parameters
+    ----------
+    folder : Path
+    names : tuple of str
+        Files that have to be there, without ``.py``.
+    import_seconds : float
+        Time limit for importing a file.
+
+    Returns
+    -------
+    list of Finding
+        File by file, in the order of names.
+    """
+    modules = Modules(folder, names)
 
     def attempt(name: str) -> ImportAttempt | None:
         if name not in modules.trees:
             return None
         libraries = preflight_source.needed_libraries(name, modules.together(name))
-        return preflight_import.try_import(name, modules.files(name), tuple(libraries), seconds)
+        return preflight_import.try_import(
+            name, modules.files(name), tuple(libraries), import_seconds
+        )
 
     with ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)) as pool:
         attempts = list(pool.map(attempt, names))
@@ -180,6 +199,8 @@ def _check_report(folder: Path, assignment: str | None) -> list[Finding]:
     """Check the notebook and its PDF; which of the two has to be there depends on what is due."""
     notebook, why_no_notebook = find_one(folder, NOTEBOOK)
     pdf, why_no_pdf = find_one(folder, REPORT)
+    if pdf is None and (folder / "submission" / REPORT).is_file():  # where make pdf puts it
+        pdf = folder / "submission" / REPORT
     findings = []
     if notebook:
         findings += check_notebook(notebook)

@@ -1,7 +1,6 @@
 """Checks of the executed notebook and of its PDF."""
 
 import ast
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -35,7 +34,7 @@ def check_notebook(path: Path) -> list[Finding]:
     """
     try:
         notebook = read_notebook(path)
-    except ValueError as error:
+    except ExportError as error:
         return [Finding(FAIL, path.name, "readable", str(error))]
     name, cells = path.name, _code_cells(notebook)
     sections = cells_by_question(notebook)
@@ -46,11 +45,12 @@ def check_notebook(path: Path) -> list[Finding]:
         finding(name, "every question", heading_problems(notebook)),
         finding(name, "outputs and figures", [*silent_cells(cells), *shown_problems(sections)]),
         finding(name, "no warnings shown", stderr_problems(cells), WARNING),
+        finding(name, "as new as the code", code_changes(notebook, path.parent), WARNING),
     ]
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """Return a notebook in the current format.
+    """Return a notebook that holds code.
 
     Parameters
     ----------
@@ -58,22 +58,20 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
 
     Raises
     ------
-    ValueError
-        If it is no notebook; the message says what to do.
+    ExportError
+        If it is no notebook or has no code; the message says what to do.
     """
+    # late, so that the checks of modules need neither HTML nor PDF libraries
+    from utilities import page
+
     size = path.stat().st_size
-    if not 0 < size <= LARGEST_NOTEBOOK:
-        raise ValueError(f"it has {size} bytes: save it again")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # older notebooks lack names of cells
-            notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-            nbformat.validate(notebook)
-    except Exception as error:  # nbformat raises what its parsers raise
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"it is no notebook ({reason[0][:100]}): save it again") from None
+    if size > LARGEST_NOTEBOOK:
+        raise ExportError(f"{path.name} has {size:,} bytes: clear what it prints without end")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # older notebooks lack names of cells
+        notebook = page.read_notebook(path)
     if not _code_cells(notebook):
-        raise ValueError("it has no code cells: is it the right notebook?")
+        raise ExportError(f"{path.name} has no code cells: is it the right notebook?")
     return notebook
 
 
@@ -111,6 +109,14 @@ def stderr_problems(cells: list[Cell]) -> list[str]:
         for output in cell.outputs
         if output.get("name") == "stderr"
     ]
+
+
+def code_changes(notebook: nbformat.NotebookNode, folder: Path) -> list[str]:
+    """Return which code has changed since the outputs were made, where the notebook tells."""
+    from utilities import sources
+
+    changed = sources.changes(notebook, folder) or []
+    return [f"{name} has changed since it was run: run it again" for name in changed]
 
 
 def silent_cells(cells: list[Cell]) -> list[str]:
@@ -262,12 +268,15 @@ def count_problems(count: int) -> list[str]:
 
 def _questions_in(path: Path) -> Finding:
     """Look every question up in the PDF."""
-    from utilities.export import page_map
+    from utilities.page_map import page_map
 
     try:
         page_map(path)
     except ExportError as error:
-        return finding(path.name, "every question", str(error).splitlines())
+        return finding(path.name, "every question", [str(error)])
+    except Exception as error:  # a PDF with readable pages can still be broken
+        reason = f"its bookmarks and text cannot be read ({type(error).__name__}): print it again"
+        return finding(path.name, "every question", [reason])
     return finding(path.name, "every question", [])
 
 
@@ -280,13 +289,10 @@ def find_one(folder: Path, name: str) -> tuple[Path | None, str]:
     name : str
         Such as ``hw4.ipynb``.
     """
-    ending = os.path.splitext(name)[1]
-    found = sorted(p for p in folder.iterdir() if p.suffix == ending and p.is_file())
-    if len(found) == 1:
-        return found[0], ""
-    for path in found:
-        if path.name == name:
-            return path, ""
-    if found:
-        return None, f"{', '.join(p.name for p in found[:3])}: keep one, or call one {name}"
+    found = sorted(p for p in folder.iterdir() if p.suffix == Path(name).suffix and p.is_file())
+    named = [path for path in found if path.name == name] or found
+    if len(named) == 1:
+        return named[0], ""
+    if named:
+        return None, f"{', '.join(p.name for p in named[:3])}: keep one, or call one {name}"
     return None, f"there is no {name} in this folder"

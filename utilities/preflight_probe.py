@@ -104,8 +104,10 @@ def _target(arguments: tuple) -> str:
 
 
 def _is_write(arguments: tuple) -> bool:
-    """Tell whether an ``open`` event is one for writing."""
-    _, mode, flags = arguments
+    """Tell whether an ``open`` event is one for writing a file."""
+    path, mode, flags = arguments
+    if path == os.devnull:  # leaves nothing
+        return False
     if isinstance(mode, str) and set(mode) & set("wax+"):
         return True
     return isinstance(flags, int) and bool(flags & WRITE_FLAGS)

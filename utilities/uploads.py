@@ -17,10 +17,11 @@ from pathlib import Path
 
 from utilities.contract import ASSIGNMENTS, REPORT
 
-PAGE_MAP = ("pages.json", "pages.pdf")  # what lies beside the uploads
+EXPORTED = (REPORT, "pages.json", "pages.pdf")  # the PDF and its page map lie beside the uploads
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the oldest a zip can hold
 ZIP_MODE = (stat.S_IFREG | 0o644) << 16
 UNIX = 3  # the mode is read as Unix wrote it
+BACKUPS = ("~", ".bak", ".orig", ".swp")  # what editors leave
 DESKTOP_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
 LARGEST_FILE = 100 * 2**20  # bytes, Gradescope's limit for an upload
 
@@ -39,9 +40,10 @@ def build_uploads(
     source : path-like
         The folder with the homework's modules.
     out : path-like
-        The submission folder. What an older submission left there goes, but for the page map.
+        The submission folder. What an older submission left there goes, but for the PDF and its
+        page map.
     pdf : path-like, optional
-        The notebook's PDF; by default it lies in ``source``.
+        The notebook's PDF; by default the one in ``out``, where ``make pdf`` puts it.
 
     Returns
     -------
@@ -55,17 +57,17 @@ def build_uploads(
         written or holds something else than a submission. ``out`` is then as it was.
     """
     with replaced_submission(out) as building:
-        for name in PAGE_MAP:
+        for name in EXPORTED:
             if (Path(out) / name).is_file():
                 shutil.copy2(Path(out) / name, building / name)
-        write_uploads(source, building, pdf)
+        write_uploads(source, building, Path(out) / REPORT if pdf is None else pdf)
     return [Path(out) / f"{assignment.slug}.zip" for assignment in ASSIGNMENTS]
 
 
 def write_uploads(
-    source: str | os.PathLike, folder: str | os.PathLike, pdf: str | os.PathLike | None = None
+    source: str | os.PathLike, folder: str | os.PathLike, pdf: str | os.PathLike
 ) -> None:
-    """Write the folders and zips of all assignments into an empty folder.
+    """Write the folders and zips of all assignments into a new submission.
 
     Parameters
     ----------
@@ -78,10 +80,9 @@ def write_uploads(
     UploadError
         If a file cannot be used.
     """
-    report = Path(source) / REPORT if pdf is None else Path(pdf)
     names = {name for assignment in ASSIGNMENTS for name in assignment.files} - {REPORT}
     contents = {name: read_upload(Path(source) / name) for name in sorted(names)}
-    contents[REPORT] = read_upload(report)
+    contents[REPORT] = read_upload(Path(pdf))
     for assignment in ASSIGNMENTS:
         files = {name: contents[name] for name in assignment.files}
         target = Path(folder) / assignment.slug
@@ -145,10 +146,12 @@ def read_upload(path: Path) -> bytes:
 
 
 def _kind(status: os.stat_result) -> str:
-    """Return a word for what is not a plain file."""
+    """Return a word for what lies at a path."""
     if stat.S_ISLNK(status.st_mode):
         return "link"
-    return "folder" if stat.S_ISDIR(status.st_mode) else "device"
+    if stat.S_ISDIR(status.st_mode):
+        return "folder"
+    return "file" if stat.S_ISREG(status.st_mode) else "device"
 
 
 def _hint(path: Path) -> str:
@@ -186,7 +189,10 @@ def look_alikes(folder: Path, name: str) -> list[str]:
     name : str
     """
     names = [entry.name for entry in folder.iterdir() if entry.is_file()]
-    return sorted(found for found in names if found != name and _same_stem(found, name))
+    alike = [
+        n for n in names if n != name and not n.endswith(BACKUPS) and _plain(n) == _plain(name)
+    ]
+    return sorted(alike, key=lambda found: (len(found), found))
 
 
 def _one_level_below(folder: Path, name: str) -> list[str]:
@@ -194,14 +200,9 @@ def _one_level_below(folder: Path, name: str) -> list[str]:
     return [p.relative_to(folder).as_posix() for p in found if not p.parent.name.startswith(".")]
 
 
-def _same_stem(found: str, name: str) -> bool:
-    """Tell whether a name is another one with what browsers, editors and hasty hands add to it."""
-    return _plain(found) == _plain(name)
-
-
 def _plain(name: str) -> str:
     """Return a name in small letters without copy marks, added endings and separators."""
-    name = name.casefold().removesuffix("~")
+    name = name.casefold()
     stem, _, endings = name.partition(".")
     kept = next((e for e in ("py", "pdf", "ipynb") if e in endings.split(".")), endings)
     stem = re.sub(r"^copy of |[ _-]*\(\d+\)|[ _-]+(copy|final|\d)\b.*$", "", stem)
@@ -265,7 +266,7 @@ def _check_replaceable(out: Path) -> None:
         raise UploadError(f"{out} must be a folder or new, got a {_kind(out.lstat())}")
     if not os.access(out, os.W_OK):
         raise UploadError(f"{out} must be a folder that can be written, got a read-only one")
-    ours = {*PAGE_MAP, *DESKTOP_FILES}
+    ours = {*EXPORTED, *DESKTOP_FILES}
     ours |= {a.slug for a in ASSIGNMENTS} | {f"{a.slug}.zip" for a in ASSIGNMENTS}
     strangers = sorted(set(os.listdir(out)) - ours)
     if strangers:
