@@ -318,7 +318,10 @@ class RandomForest:
 
         So an interruption leaves no half-fitted tree, and none of an earlier training.
         """
-        trees = [clone(tree, safe=False) for tree in self.decision_trees]
+        trees = [
+            clone(tree, safe=False) if hasattr(tree, "classes_") else tree
+            for tree in self.decision_trees
+        ]
         trees += [self._new_tree() for _ in range(self.n_estimators - len(trees))]
         self.decision_trees, self.alphas = [], []
         self._num_features = num_features

@@ -119,20 +119,23 @@ def test_an_interrupted_trainer_keeps_its_finished_epochs_and_trains_again():
 
 # --- Question 3 ----------------------------------------------------------------------------------
 
-BEANS = np.random.default_rng(1).normal(size=(400, 6))
-KINDS = np.random.default_rng(2).integers(0, 3, 400)
+BEANS = np.random.default_rng(1).normal(size=(3000, 6))
+KINDS = np.random.default_rng(2).integers(0, 3, 3000)
 
 
 @pytest.mark.parametrize("way", ["bagged", "boosted"])
 def test_an_interrupted_forest_is_one_of_the_trees_so_far_and_is_fitted_again(way):
-    forest = RandomForest(3000, 8, 0.5, random_seed=3)
+    forest = RandomForest(800, 8, 0.5, random_seed=3)
     fit, predict = (
         (forest.fit, forest.predict)
         if way == "bagged"
         else (forest.adaboost, forest.predict_adaboost)
     )
     sizes = []
-    for seconds in MOMENTS * 3:
+    # later and later, until some trees are done: drawing their rows comes first
+    for seconds in (wait for factor in range(1, 100) for wait in MOMENTS * factor):
+        if len(sizes) > 2 * len(MOMENTS) and max(sizes) > 0:
+            break
         interrupted_after(seconds, lambda: fit(BEANS, KINDS))
         trees = [tree for tree in forest.decision_trees if hasattr(tree, "tree_")]
         assert trees in ([], forest.decision_trees)  # none yet, or none without its tree
@@ -144,7 +147,7 @@ def test_an_interrupted_forest_is_one_of_the_trees_so_far_and_is_fitted_again(wa
         else:
             with pytest.raises((ValueError, NotFittedError), match=r"fit\(\)|adaboost\(\)"):
                 predict(BEANS[:20])
-    assert 0 < max(sizes) < 3000
+    assert 0 < max(sizes) < 800
     forest.n_estimators = 5
     forest.decision_trees = forest.decision_trees[:5]
     fresh = RandomForest(5, 8, 0.5, random_seed=3)
@@ -177,7 +180,7 @@ def test_trees_of_an_earlier_fit_never_mix_with_those_of_an_interrupted_one():
     np.random.seed(0)  # the trees' own draws go on in the global stream: compare the columns
     for mine, theirs in zip(forest.feature_indices[:7], seven.feature_indices, strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    assert forest.predict(BEANS).shape == (400,)
+    assert forest.predict(BEANS).shape == (3000,)
     assert 0 <= forest.OOB_score(BEANS + 1, KINDS) <= 1
 
 
