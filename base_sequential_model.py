@@ -12,22 +12,126 @@ Elman, "Finding structure in time", Cognitive Science 14 (1990).
 Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9 (1997).
 """
 
+import contextlib
 import json
 import os
+from collections.abc import Callable, Iterator
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-# Read once, when TensorFlow loads: no start-up messages, and the plain kernels round alike
-# on every processor.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read once, when TensorFlow loads
 
-import tensorflow as tf
+
+@contextlib.contextmanager
+def _native_errors_unseen() -> Iterator[None]:
+    """Send what native code writes to standard error nowhere; Python's errors still come through.
+
+    Whatever the log level, TensorFlow announces on loading that it uses oneDNN.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a process may have no standard error
+            saved = os.dup(2)
+            stack.callback(os.close, saved)
+            stack.callback(os.dup2, saved, 2)
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+        yield
+
+
+with _native_errors_unseen():
+    import tensorflow as tf
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent / "model_weights"
+
+
+class FoldedNet(tf.keras.Sequential):
+    """The layers of a next-character net, computed with less arithmetic.
+
+    The embedding of a character, times the kernel of the recurrent layer, is the same
+    wherever the character stands. So the two small matrices are multiplied once a batch,
+    and each step looks its row up: (V, E) times (E, units) instead of (N S, E) times
+    (E, units). Results and gradients differ from those of the plain net by rounding only.
+
+    Parameters
+    ----------
+    net : tf.keras.Sequential
+        Built, and of the form that ``folded_last_state`` knows. Layers and weights are
+        shared: training this net trains that one.
+    """
+
+    def __init__(self, net: tf.keras.Sequential) -> None:
+        super().__init__(net.layers)
+        self.last_state = folded_last_state(net)
+        self.build(net.input_shape)
+
+    def call(
+        self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Return probabilities (N, V) for windows of character indices (N, S)."""
+        embedding, recurrent, dense, softmax = self.layers
+        cell = recurrent.cell
+        table = tf.matmul(embedding.embeddings, cell.kernel) + cell.bias  # (V, units)
+        steps = tf.unstack(tf.gather(table, inputs), num=inputs.shape[1], axis=1)
+        return softmax(dense(self.last_state(steps, cell.recurrent_kernel)))
+
+
+def _rnn_last_state(steps: list[tf.Tensor], recurrent_kernel: tf.Variable) -> tf.Tensor:
+    """Return h_S of h_t = tanh(z_t + h_{t-1} U), where step z_t is x_t W + b."""
+    h = tf.tanh(steps[0])
+    for z in steps[1:]:
+        h = tf.tanh(z + tf.matmul(h, recurrent_kernel))
+    return h
+
+
+def _lstm_last_state(steps: list[tf.Tensor], recurrent_kernel: tf.Variable) -> tf.Tensor:
+    """Return h_S of an LSTM, where step z_t is x_t W + b, in Keras' order i, f, g, o."""
+    h, c = None, None
+    for z in steps:
+        i, f, g, o = tf.split(z if h is None else z + tf.matmul(h, recurrent_kernel), 4, axis=1)
+        new = tf.sigmoid(i) * tf.tanh(g)
+        c = new if c is None else tf.sigmoid(f) * c + new
+        h = tf.sigmoid(o) * tf.tanh(c)
+    return h
+
+
+_LAST_STATE = {tf.keras.layers.SimpleRNN: _rnn_last_state, tf.keras.layers.LSTM: _lstm_last_state}
+
+
+def folded_last_state(net: tf.keras.Sequential) -> Callable | None:
+    """Return the function of a net's recurrent layer, or None if the net cannot be folded.
+
+    Parameters
+    ----------
+    net : tf.keras.Sequential
+        Can be folded if it is an Embedding, a SimpleRNN or an LSTM, a Dense layer and a
+        softmax, all of them otherwise at Keras' defaults.
+
+    Returns
+    -------
+    callable or None
+        From a list of S inputs (N, units) and the recurrent kernel to the last state.
+    """
+    layers = tf.keras.layers
+    kinds = [type(layer) for layer in net.layers]
+    if len(kinds) != 4 or kinds[1] not in _LAST_STATE:
+        return None
+    if kinds != [layers.Embedding, kinds[1], layers.Dense, layers.Activation]:
+        return None
+    embedding, recurrent, dense, _ = net.layers
+    plain = (
+        layers.Embedding(embedding.input_dim, embedding.output_dim),
+        kinds[1](recurrent.units),
+        layers.Dense(dense.units),
+        layers.Activation("softmax"),
+    )
+    is_plain = all(
+        layer.get_config() | {"name": None} == expected.get_config() | {"name": None}
+        for layer, expected in zip(net.layers, plain, strict=True)
+    )
+    return _LAST_STATE[kinds[1]] if is_plain else None
 
 
 class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
@@ -223,10 +327,11 @@ class BaseSequentialModel:
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         """Train a fresh net on one-hot targets and save weights and losses."""
+        _require_writable(Path(self.save_model_path()).parent)
         self.build_model()
         self.loss_history = {"losses": []}
         targets = np.eye(self.vocab_size, dtype=np.float32)[y[:, 0]]  # (N, V)
-        self.model.fit(
+        self._quickest_net().fit(
             x,
             targets,
             batch_size=self.hp["batch_size"],
@@ -235,7 +340,15 @@ class BaseSequentialModel:
             verbose=2,  # a line an epoch: a bar would fill the notebook
         )
         if np.isfinite(self.loss_history["losses"]).any():  # else the old weights stay as well
-            _write_json(self.save_losses_path(), self.loss_history)
+            _write_json(self.save_losses_path(), {"model": self.model_name, **self.loss_history})
+
+    def _quickest_net(self) -> tf.keras.Sequential:
+        """Return the net to train: one with the model's own layers, folded if that can be."""
+        if folded_last_state(self.model) is None:
+            return self.model
+        net = FoldedNet(self.model)
+        net.compile(optimizer=self.model.optimizer, loss=self.model.loss)
+        return net
 
     def _load(self) -> bool:
         """Load saved weights and losses; say why and return False if there are none that fit."""
@@ -273,17 +386,19 @@ class BaseSequentialModel:
             print(f"No saved {self.model_name} loss history at {path}.")
             return None
         try:
-            losses = json.loads(Path(path).read_text(encoding="utf-8"))["losses"]
-            if np.ndim(losses) != 1 or not np.isfinite(np.array(losses, dtype=float)).any():
-                raise ValueError("expected a list of losses, at least one of them finite")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            saved = json.loads(Path(path).read_text(encoding="utf-8"))
+            if saved.get("model", self.model_name) != self.model_name:
+                raise ValueError(f"expected the losses of {self.model_name}, got another model's")
+            losses = _checked_losses(saved["losses"])
+        except _UNREADABLE as error:
             kept = _set_aside(path)
             print(f"{path} is not a loss history ({_first_line(error)}); it was kept as {kept}.")
             return None
-        return {"losses": [float(loss) for loss in losses]}
+        return {"losses": losses}
 
     def _training_notice(self) -> str:
-        return f"training from scratch now, {self.hp['epochs']} epochs."
+        epochs = self.hp["epochs"]
+        return f"training from scratch now, {epochs} epochs (minutes for a play; Ctrl-C stops it)."
 
     def _checked_indices(
         self, values: ArrayLike, name: str, row_shape: tuple[int, ...]
@@ -332,13 +447,45 @@ def _write_json(path: str, content: dict) -> None:
     os.replace(temporary, path)
 
 
+# what reading a damaged JSON file raises: bad text, bad JSON, JSON too deep, a number too large
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    OverflowError,
+)
+
+
+def _checked_losses(losses: object) -> list[float]:
+    """Return losses as floats if they are a list of numbers, at least one of them finite."""
+    if np.ndim(losses) != 1 or not np.isfinite(np.array(losses, dtype=float)).any():
+        raise ValueError("expected a list of losses, at least one of them finite")
+    return [float(loss) for loss in losses]
+
+
+def _require_writable(folder: Path) -> None:
+    """Raise before a training, not after it, where its weights could not be saved."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PermissionError(f"{folder} cannot be made ({error.strerror})") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder} must be writable, or trained weights cannot be saved")
+
+
 def _set_aside(path: str) -> str:
     """Rename a file to the first free ``path.unusable-1``, ``-2``, ... and return that name."""
     number = 1
-    while os.path.exists(f"{path}.unusable-{number}"):
+    while os.path.lexists(f"{path}.unusable-{number}"):
         number += 1
     kept = f"{path}.unusable-{number}"
-    os.replace(path, kept)
+    try:
+        os.replace(path, kept)
+    except OSError:  # a read-only folder: the file is safe where it is
+        return path
     return kept
 
 

@@ -1,0 +1,131 @@
+"""Q5: the quick form in which the RNN and the LSTM are trained computes what Keras computes."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import ROOT
+
+tf = pytest.importorskip("tensorflow")
+
+from base_sequential_model import FoldedNet, folded_last_state  # noqa: E402
+from lstm import LSTM  # noqa: E402
+from rnn import RNN  # noqa: E402
+
+# Keras' business: its arrays under NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
+layers = tf.keras.layers
+V, S, N = 34, 30, 64
+
+
+@pytest.fixture(params=[RNN, LSTM], ids=["RNN", "LSTM"])
+def model(request):
+    tf.keras.utils.set_random_seed(0)
+    made = request.param(V, S)
+    made.build_model()
+    return made
+
+
+def batch():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, V, size=(N, S), dtype=np.int32)
+    return x, np.eye(V, dtype=np.float32)[rng.integers(0, V, size=N)]
+
+
+def loss_and_gradients(net, weights):
+    x, y = batch()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.keras.losses.categorical_crossentropy(y, net(x, training=True)))
+    gradients = tape.gradient(loss, weights)
+    return float(loss), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+
+
+def test_the_folded_net_gives_the_probabilities_of_the_plain_one(model):
+    x, _ = batch()
+    # sums of at most 256 products in float32, whose terms are added in another order
+    np.testing.assert_allclose(FoldedNet(model.model)(x), model.model(x), rtol=1e-4, atol=1e-6)
+
+
+def test_the_folded_net_gives_the_gradients_of_the_plain_one(model):
+    weights = model.model.trainable_variables
+    loss, gradients = loss_and_gradients(model.model, weights)
+    folded_loss, folded_gradients = loss_and_gradients(FoldedNet(model.model), weights)
+    assert folded_loss == pytest.approx(loss, rel=1e-5)
+    for folded, plain in zip(folded_gradients, gradients, strict=True):
+        # float32 through 30 steps: about 1e-6 of the largest entry was seen
+        np.testing.assert_allclose(folded, plain, atol=2e-5 * np.abs(plain).max())
+
+
+def test_training_the_folded_net_takes_the_steps_of_plain_keras(model):
+    # SGD: RMSprop divides by the gradient's size, so that rounding alone moves a weight
+    x, y = batch()
+    start, losses = model.model.get_weights(), []
+    for net in (model.model, FoldedNet(model.model)):
+        model.model.set_weights(start)
+        net.compile(optimizer=tf.keras.optimizers.SGD(0.1), loss="categorical_crossentropy")
+        run = net.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        losses.append(run.history["loss"])
+    # eight steps in float32; about 1e-7 was seen
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
+def test_training_the_folded_net_trains_the_models_own_weights(model):
+    x, y = batch()
+    before = model.model.get_weights()
+    folded = model._quickest_net()
+    folded.fit(x, y, verbose=0)
+    after = model.model.get_weights()
+    assert all((a != b).any() for a, b in zip(after, before, strict=True))
+    for own, shared in zip(after, folded.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, shared)
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        [layers.Embedding(V, 8), layers.GRU(8), layers.Dense(V), layers.Activation("softmax")],
+        [layers.Embedding(V, 8), layers.SimpleRNN(8, activation="relu"), layers.Dense(V)],
+        [
+            layers.Embedding(V, 8),
+            layers.LSTM(8, go_backwards=True),
+            layers.Dense(V),
+            layers.Activation("softmax"),
+        ],
+        [layers.Embedding(V, 8), layers.LSTM(8), layers.Dropout(0.1), layers.Dense(V)],
+        [
+            layers.Embedding(V, 8, mask_zero=True),
+            layers.SimpleRNN(8),
+            layers.Dense(V),
+            layers.Activation("softmax"),
+        ],
+    ],
+    ids=["GRU", "relu", "backwards", "dropout", "mask"],
+)
+def test_a_net_of_another_form_is_trained_as_it_is(stack):
+    class Other(RNN):
+        def define_model(self):
+            return tf.keras.Sequential(stack)
+
+    model = Other(V, S)
+    model.build_model()
+    assert folded_last_state(model.model) is None
+    assert model._quickest_net() is model.model
+
+
+def test_loading_tensorflow_writes_nothing():
+    run = subprocess.run(
+        [sys.executable, "-c", "import base_sequential_model"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (run.stdout, run.stderr) == ("", "")
+
+
+def test_an_error_after_loading_tensorflow_is_still_seen():
+    code = "import base_sequential_model, os; os.write(2, b'seen')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert run.stderr == b"seen"
