@@ -70,6 +70,12 @@ class LinearTree:
         self.fits.append((np.array(X, dtype=float), np.array(y), noted))
         return self
 
+    def __deepcopy__(self, memo: dict) -> "LinearTree":
+        """Return a copy that notes its fits in the same list: a forest may fit copies."""
+        copied = LinearTree(self.weights, self.classes_)
+        copied.fits = self.fits
+        return copied
+
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return (N, C) rows that sum to one."""
         return shares(np.asarray(X, dtype=float) @ self.weights)

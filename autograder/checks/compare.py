@@ -79,7 +79,8 @@ def close(
     ]
     for place in places:
         where = f" at [{', '.join(map(str, place))}]" if place else ""
-        given = f" (input {np.asarray(at)[place]:.6g})" if np.shape(at) == array.shape else ""
+        has_input = at is not None and np.shape(at) == array.shape
+        given = f" (input {np.asarray(at)[place]:.6g})" if has_input else ""
         lines.append(f"  expected {expected[place]:.8g}, got {array[place]:.8g}{where}{given}")
     for text, variant in wrong:
         variant = np.asarray(variant, dtype=float)

@@ -163,6 +163,7 @@ def gradient_descent(task: Task) -> None:
     long = {"iter": 2001, "use_momentum": False, "local_test": False}
     settings = _settings(y, False)
     recorded = _plan_training(task, "gradient_descent", x, y, settings, long)
+    replaced = _plan_standins(task, "gradient_descent", x, y, settings, long)
     recorded_twin = _plan_repeated_twin(task, x, y, settings, long["iter"])
     first = _plan_init(task)
     task.run(cpu=25, wall=60)
@@ -184,7 +185,7 @@ def gradient_descent(task: Task) -> None:
             expected = _with_standins(task[first], [(x, y)] * 3, flag)
             _judge(task, f"{called[flag]} on stand-ins", steps["standins"], expected)
 
-    def recorded_like(expected: list) -> None:
+    def recorded_like(expected: list, recorded: dict = recorded) -> None:
         name = "gradient_descent(x, y, iter=2001)"
         hint = "append the loss of iterations 0, 1000 and 2000"
         losses = as_array(f"loss after {name}", task[recorded["loss"]])
@@ -202,8 +203,18 @@ def gradient_descent(task: Task) -> None:
     def recorded_like_twin() -> None:
         recorded_like(_twin(task, recorded_twin).loss[::1000])
 
+    def recorded_with_standins() -> None:
+        expected = _with_standins(task[first], [(x, y)] * long["iter"], flag=False)
+        recorded_like(expected.loss[::1000], replaced)
+
     task.part(0.6, "losses and weights", like_reference, like_own_methods, with_standins)
-    task.part(0.2, "which losses are kept", recorded_like_reference, recorded_like_twin)
+    task.part(
+        0.2,
+        "which losses are kept",
+        recorded_like_reference,
+        recorded_like_twin,
+        recorded_with_standins,
+    )
     task.part(0.2, "first parameters", lambda: _judge_first(task, first))
     task.notes.append(OWN_METHODS)
 
