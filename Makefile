@@ -8,10 +8,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env data run test lint format autograder rehearse bench weights diagrams notebook pdf html check submission clean
+.PHONY: help env data run test properties faults long-runs lint format autograder rehearse bench weights diagrams notebook pdf html check submission clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 env: $(READY)  ## make the environment in .venv
 
@@ -36,6 +36,15 @@ run: $(READY)  ## environment, data, the notebook executed into build/hw4.ipynb
 
 test: $(READY)  ## run the tests (about 4 minutes on two cores)
 	@$(PY) -m pytest
+
+properties: $(READY)  ## the property tests with 3,000 examples each (about 15 minutes)
+	@HW4_HYPOTHESIS=thorough $(PY) -m pytest tests/test_properties_*.py
+
+faults: $(READY)  ## kill trainings 50 times, and all other tests of faults (about 10 minutes)
+	@HW4_KILLS=50 $(PY) -m pytest tests/test_faults_*.py
+
+long-runs: $(READY)  ## ten times the length of everything that runs long (about half an hour)
+	@HW4_LONG_RUNS=1 $(PY) -m pytest tests/test_long_runs.py
 
 lint: $(READY)  ## check style without changing anything
 	@$(PY) -m ruff check .
