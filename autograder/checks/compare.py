@@ -112,6 +112,19 @@ def whole_numbers(called: str, got: Any, expected: Sequence[int], hint: str = ""
         raise Mismatch(text + (f"\n  Hint: {hint}" if hint else ""))
 
 
+def is_lively(value: Any) -> bool:
+    """Tell whether values can vouch for what is made of them: finite, and not all the same.
+
+    With a constant in silu's place, a forward pass that leaves out half its layers would look
+    right.
+    """
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return bool(array.size > 1 and np.isfinite(array).all() and np.ptp(array) > 0)
+
+
 def fails(way: Callable[[], None]) -> Mismatch | None:
     """Return why a comparison fails, or None if it passes."""
     try:

@@ -186,6 +186,8 @@ def bootstrapping(task: Task) -> None:
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise Mismatch("your own _bootstrapping does not return two arrays")
             draws.append(tuple(as_array("your own _bootstrapping", part) for part in pair))
+        if any(np.array_equal(draws[0][0], other[0]) for other in draws[1:]):
+            raise Mismatch("your own _bootstrapping draws the same rows again and again")
         judge("plain", draws)
 
     def with_standin() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from autograder import standins
 from autograder.channel import Ref
-from autograder.checks.compare import Mismatch, close, equal, fails, kind_of, one_of
+from autograder.checks.compare import Mismatch, close, equal, fails, is_lively, kind_of, one_of
 from autograder.checks.task import Task
 from autograder.plan import Case
 from autograder.reference import module
@@ -109,10 +109,10 @@ def _elementwise(
     def extremes() -> None:
         called = f"{name}(u) for large u"
         close(called, task[far], expected(extreme), "avoid exp of a large number", at=extreme)
-        task.note_warnings(called, far)
+        task.no_warnings(called, far)
 
     task.part(0.8, "values", values)
-    task.part(0.2, "very large and very small inputs", extremes)
+    task.part(0.2, "very large and very small inputs, without overflow or warning", extremes)
 
 
 def softmax(task: Task) -> None:
@@ -143,7 +143,7 @@ def softmax(task: Task) -> None:
     def stable() -> None:
         called = "softmax(u) for large logits"
         close(called, task[far], net.softmax(large), "subtract each row's own maximum first")
-        task.note_warnings(called, far)
+        task.no_warnings(called, far)
 
     task.part(0.8, "values", values)
     task.part(0.2, "large logits", stable)
@@ -274,11 +274,14 @@ def _forward(task: Task, use_dropout: bool) -> None:
     net = reference_net()
 
     def on_own_parts() -> None:
+        made = {name: task.get(own[name]) for name in ("silu1", "silu2", "softmax")}
+        made = {name: value if is_lively(value) else None for name, value in made.items()}
+        dropped = task.get(own["dropout"])
         parts = _Parts(
-            silu1=[task.get(own["silu1"]), net.silu],
-            silu2=[task.get(own["silu2"]), net.silu],
-            softmax=[task.get(own["softmax"]), net.softmax],
-            dropout=[task.get(own["dropout"])],
+            silu1=[made["silu1"], net.silu],
+            silu2=[made["silu2"], net.silu],
+            softmax=[made["softmax"], net.softmax],
+            dropout=[dropped if _drops_some(dropped) else None],
         )
         with kept_stream():
             _judge_forward(task, own["forward"], drawn, use_dropout, parts)
@@ -294,6 +297,11 @@ def _forward(task: Task, use_dropout: bool) -> None:
 
     task.part(1, "returned probabilities and cache", on_own_parts, on_standins)
     task.notes.append(OWN_PARTS)
+
+
+def _drops_some(made: object) -> bool:
+    """Tell whether a dropout's result has elements that were kept and others that were not."""
+    return isinstance(made, (tuple, list)) and len(made) == 2 and is_lively(made[1])
 
 
 def _Parts(**parts: list) -> SimpleNamespace:
@@ -500,8 +508,8 @@ def compute_gradients(task: Task) -> None:
     def on_own_slopes() -> None:
         slopes = tuple(task.get(step) for step in own_slopes)
         shapes = tuple(np.shape(slope) for slope in slopes)
-        if shapes != (cache["u1"].shape, cache["u2"].shape):
-            raise Mismatch("derivative_silu does not keep the shape of its input")
+        if shapes != (cache["u1"].shape, cache["u2"].shape) or not all(map(is_lively, slopes)):
+            raise Mismatch("derivative_silu does not give a value for every element")
         judge(plain, slopes)
 
     hills = (standins.hill(cache["u1"]), standins.hill(cache["u2"]))
@@ -588,6 +596,8 @@ def backward(task: Task) -> None:
             gradients, after = (task[step] for step in steps["twin"])
             _check_usable("compute_gradients", gradients, drawn)
             _check_usable("update_weights", after, drawn)
+            if any(np.array_equal(after[key], drawn.parameters[key]) for key in KEYS):
+                raise Mismatch("your own update_weights does not move every parameter")
             judge(flag, "plain", gradients, after)
 
     def with_standins() -> None:
@@ -603,7 +613,8 @@ def backward(task: Task) -> None:
 def _check_usable(name: str, values: object, drawn: SimpleNamespace) -> None:
     """Raise unless the student's own method gave something to compare with."""
     if not isinstance(values, dict) or not all(
-        np.shape(values.get(key)) == np.shape(drawn.parameters[key]) for key in KEYS
+        np.shape(values.get(key)) == np.shape(drawn.parameters[key]) and is_lively(values[key])
+        for key in KEYS
     ):
         raise Mismatch(f"your own {name} does not give a value for every parameter")
 

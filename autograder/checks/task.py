@@ -111,14 +111,12 @@ class Task:
         self.parts.append(Part(share, name, problems[0]))
         return False
 
-    def note_warnings(self, called: str, step: int) -> None:
-        """Tell of a warning where the values are right in spite of it."""
+    def no_warnings(self, called: str, step: int) -> None:
+        """Raise if a step warned: the contract wants none, even where the values are right."""
         warned = self.outcome.warnings.get(step, [])
         if warned:
             category, text = warned[0]
-            self.notes.append(
-                f"{called} is right but warns ({category}: {text}); avoid the overflow"
-            )
+            raise Mismatch(f"{called}: the values are right, but it warns ({category}: {text})")
 
 
 def explain(label: str, error: dict, run: Run) -> str:
