@@ -153,7 +153,9 @@ class RandomForest:
         for tree, rows, columns in zip(
             trees, self.bootstraps_row_indices, self.feature_indices, strict=True
         ):
-            tree.fit(X[:, columns].take(rows, axis=0), y[rows])
+            # a row drawn twice weighs twice: the same tree, from two thirds as many rows
+            times_drawn = np.bincount(rows, minlength=len(X)).astype(float)
+            tree.fit(X[:, columns], y, sample_weight=times_drawn)
             self.decision_trees.append(tree)
 
     def OOB_score(self, X: ArrayLike, y: ArrayLike) -> float:
@@ -301,7 +303,7 @@ class RandomForest:
     def _class_with_most(self, scores: list[np.ndarray]) -> np.ndarray:
         """Sum scores (N, C_t) of each tree by class label and return each row's best label.
 
-        A bootstrap sample may miss a class, so trees may know different ones.
+        Trees that were fitted elsewhere may know different classes.
         """
         trees = self.decision_trees[: len(scores)]
         classes = np.unique(np.concatenate([tree.classes_ for tree in trees]))
