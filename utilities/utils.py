@@ -214,7 +214,12 @@ def text_windows(cleaned: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
         The V different characters in order; the indices count through it.
     """
     codes = np.frombuffer(cleaned.encode("ascii"), dtype=np.uint8)
-    used, indices = np.unique(codes, return_inverse=True)  # (V,), (N + 30,)
+    is_used = np.zeros(128, dtype=bool)
+    is_used[codes] = True
+    used = np.flatnonzero(is_used)  # (V,)
+    indices = (np.cumsum(is_used) - 1)[
+        codes
+    ]  # (N + 30,): a look-up, where sorting would take longer
     windows = np.lib.stride_tricks.sliding_window_view(indices, SEQUENCE_LENGTH)
     return windows[:-1], indices[SEQUENCE_LENGTH:, np.newaxis], [chr(code) for code in used]
 
