@@ -91,6 +91,16 @@ def test_figures_import_needs_neither_torch_nor_tensorflow_nor_scikit_learn():
     assert result.stdout.strip() == "[]"
 
 
+def test_figures_are_twice_as_sharp_in_a_notebook_only(monkeypatch):
+    formats = []
+    monkeypatch.setattr(figures, "set_matplotlib_formats", formats.append)
+    figures.use_style()
+    assert formats == []
+    monkeypatch.setattr(figures, "get_ipython", object)
+    figures.use_style()
+    assert formats == ["retina"]
+
+
 # Losses.
 
 

@@ -43,7 +43,7 @@ SECONDS = 120.0  # for everything one process is asked to do; a whole notebook t
 CHUNK = 1 << 16  # bytes read or written at a time; what a pipe holds on Linux
 
 OFFLINE = (
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND",  # no name, and no address, leads anywhere
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",

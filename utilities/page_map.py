@@ -90,16 +90,18 @@ def _bookmarks(reader: PdfReader, outline: Sequence, depth: int = 1) -> Iterator
             yield from _bookmarks(reader, entry, depth + 1)
 
 
-def _headings_in_text(reader: PdfReader) -> Iterator[Mark]:
+def _headings_in_text(reader: PdfReader, questions: Sequence[str]) -> Iterator[Mark]:
     """Yield a mark for each line that reads like the heading of a question still to come."""
-    last = -1
+    waiting = list(questions)
     for page, content in enumerate(reader.pages, start=1):
         lines = [line.strip() for line in content.extract_text().splitlines() if line.strip()]
         for index, line in enumerate(lines):
             number, title = _number_and_title(line)
-            # a sentence may begin with a number as well; a heading comes in its turn and is short
-            if number in ALL_QUESTIONS[last + 1 :] and len(line) < 100:
-                last = ALL_QUESTIONS.index(number)
+            # A sentence may begin with a number as well: a heading is short, comes in its turn,
+            # and a number without a dot has the word before it.
+            is_heading = len(line) < 100 and ("." in number or TOP_HEADING.fullmatch(line))
+            if is_heading and number in waiting:
+                waiting = waiting[waiting.index(number) + 1 :]
                 yield Mark(number, title, number.count(".") + 1, page, index == 0)
 
 
@@ -134,7 +136,9 @@ def page_map(
     """
     try:
         reader = PdfReader(pdf)
-        marks = list(_bookmarks(reader, reader.outline)) or list(_headings_in_text(reader))
+        marks = list(_bookmarks(reader, reader.outline)) or list(
+            _headings_in_text(reader, questions)
+        )
         n_pages = len(reader.pages)
     except FileNotFoundError:
         raise ExportError(f"{pdf} does not exist; make it with: make pdf") from None

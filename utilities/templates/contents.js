@@ -11,7 +11,7 @@
   const headings = links.map(link => document.getElementById(decodeURIComponent(link.hash.slice(1))));
   const follow = () => {
     // the last heading above a line near the top of the window; at the very end, the last of all
-    const line = 0.25 * innerHeight;
+    const line = 100;
     const atEnd = scrollY > 0 && innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
     let current = atEnd ? headings.length - 1 : 0;
     if (!atEnd) headings.forEach((h, i) => { if (h.getBoundingClientRect().top <= line) current = i; });
@@ -25,7 +25,7 @@
     if (wide.matches && (at.top < box.top + 40 || at.bottom > box.bottom - 40))
       nav.scrollTop += at.top - box.top - box.height / 2;
   };
-  const observer = new IntersectionObserver(follow, { threshold: [0, 1], rootMargin: "0px 0px -75% 0px" });
+  const observer = new IntersectionObserver(follow, { threshold: [0, 1] });
   headings.forEach(heading => observer.observe(heading));
   addEventListener("scroll", follow, { passive: true });
   follow();
