@@ -8,6 +8,7 @@ Symbols: N rows, M inputs, K and R hidden units, D classes.
 """
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
@@ -22,6 +23,7 @@ from autograder.reference import module
 
 KEYS = ("theta1", "b1", "theta2", "b2", "theta3", "b3")
 BACKWARD_ORDER = ("theta3", "b3", "theta2", "b2", "theta1", "b1")
+_STREAM = threading.RLock()  # two submissions may be graded in two threads
 OWN_PARTS = "your own silu, softmax and _dropout are taken as they are; they have their own items"
 
 
@@ -240,12 +242,13 @@ def _pair(called: str, got: object) -> tuple:
 
 @contextlib.contextmanager
 def kept_stream() -> Iterator[None]:
-    """Put NumPy's global stream back afterwards: the grader may run inside another program."""
-    state = np.random.get_state()
-    try:
-        yield
-    finally:
-        np.random.set_state(state)
+    """Hold NumPy's global stream, and put it back: others in this process may use it as well."""
+    with _STREAM:
+        state = np.random.get_state()
+        try:
+            yield
+        finally:
+            np.random.set_state(state)
 
 
 # --- forward ----------------------------------------------------------------------------------
