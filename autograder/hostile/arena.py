@@ -103,15 +103,15 @@ class _Arena:
                 hostile.items,
                 **hostile.limits,
             )
-            right = [pool.submit(self._grade_neighbour, "right").result()]
+            right = [pool.submit(self._grade_neighbour, "right").result()]  # needs no random stream
             graded = job.result()
         right.append(self._grade_neighbour("afterwards"))
         survivors = _survivors(patience=3)
         text = (self.base / "results/hostile.json").read_text(encoding="utf-8")
         return {
             "name": name,
-            "score": graded["score"],
-            "neighbour": [grade["score"] for grade in right],
+            "score": _points(graded),
+            "neighbour": [_points(grade) for grade in right],
             "full": sum(test["max_score"] for test in right[0]["tests"]),
             "survivors": survivors,
             "touched": self._touched(before),
@@ -168,6 +168,10 @@ class _Arena:
         touched += [str(path) for path in self.base.iterdir() if path.name not in KNOWN]
         touched += [str(path) for path in (self.base / "scratch").iterdir()]
         return touched
+
+
+def _points(graded: dict) -> float:
+    return sum(test["score"] for test in graded["tests"])
 
 
 def _survivors(patience: float) -> list[str]:

@@ -723,3 +723,59 @@ def raises_a_class_of_a_strange_name():
         raise KeyboardInterrupt
 
     NeuralNet.silu, NeuralNet.softmax = silu, softmax
+
+
+# --- what no check expects ---------------------------------------------------------------------
+
+
+@attack
+def answers_with_oddities():
+    """Answers every call, and fills every attribute, with something no check expects."""
+    import itertools
+    import random
+
+    odd = [None, True, "nan", float("nan"), float("inf"), -0.0, 1j, 10**400, 2**63, b"x", [], {}]
+    odd += [
+        (),
+        set(),
+        {1, "a"},
+        [[1], [2, 3]],
+        [None] * 6,
+        {"theta1": None},
+        {"loss": [1]},
+        range(3),
+    ]
+    odd += [np.array([]), np.array(1.0), np.array("x"), np.array([None]), np.zeros((3, 0))]
+    odd += [np.full((2, 2), np.nan), np.zeros((1,) * 9), np.array([1 + 2j]), np.float32(1)]
+    odd += [np.datetime64("2024-01-01"), np.zeros(3, "U5"), np.zeros(2, [("a", "f8")])]
+    odd += [
+        iter(()),
+        NotImplemented,
+        Ellipsis,
+        type,
+        len,
+        (None, None),
+        ([], []),
+        ("a", 1),
+        [{}] * 4,
+    ]
+    odd += [np.ma.masked_all(3), np.zeros((2, 3), order="F")[::-1], {None: 1}, {(1, 2): [3]}]
+    odd += [np.matrix([[1.0]]), [float("nan")] * 3, [1e308] * 4, np.arange(5)[:, None], "x" * 5000]
+    random.Random(WORLD["marker"]).shuffle(odd)
+    answers = itertools.cycle(odd)
+    names = ["loss", "parameters", "cache", "change", "batch_y", "iteration", "weight_updates"]
+    names += ["alphas", "decision_trees", "out_of_bag", "feature_indices", "n_estimators"]
+
+    class Odd:
+        def __init__(self, *arguments, **options):
+            vars(self).update({name: next(answers) for name in names})
+
+        def __getattr__(self, name):
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return lambda *arguments, **options: next(answers)
+
+        def __setattr__(self, name, value):
+            object.__setattr__(self, name, random.choice([value, value, next(answers)]))
+
+    globals().update(NeuralNet=Odd, RandomForest=Odd, _dropout=Odd)

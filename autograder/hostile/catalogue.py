@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.hostile import counterfeits, prelude
+from autograder.hostile import attacks, counterfeits, prelude
 from autograder.hostile.attacks import ATTACKS
 from autograder.hostile.uploads import UPLOADS
+from autograder.rubric import ITEMS
 
 
 @dataclass(frozen=True)
@@ -61,22 +62,25 @@ def _writer(function: Callable[[], None]) -> Callable[[Path, dict], Path]:
 
 def _named(function: Callable, build: Callable[[Path, dict], Path], **target: object) -> Hostile:
     name, tries = function.__name__.replace("_", "-"), inspect.getdoc(function)
-    limits = {"wall": 4} if name in ENDLESS else {}
-    return Hostile(name, tries, build, limits=limits, **target)
+    if name in ENDLESS:
+        target |= {"limits": {"wall": 3}, "items": ("1.1a",)}
+    return Hostile(name, tries, build, **target)
 
 
 # What goes on until the clock stops it is not worth waiting for as long as for an honest check.
 ENDLESS = {"sleeps", "loops-deaf-to-signals", "stops-itself", "loosens-its-limits"}
 ENDLESS |= {"drips-an-answer", "fills-the-memory"}
+PIECES = tuple(item.number for item in ITEMS if item.number.startswith("1.1"))
 COUNTERFEITS = {
     counterfeits.describes_transformations: {"items": ("2.1.1",)},
     counterfeits.describes_layers: {"items": ("5.1.1",), "assignment": "bonus-all"},
     counterfeits.recites_the_losses: {"items": ("1.1k", "1.1l", "1.2", "1.3", "1.4")},
 }
+TARGETS = {attacks.answers_with_oddities: {"items": PIECES}}
 HOSTILE: dict[str, Hostile] = {
     hostile.name: hostile
     for hostile in (
-        *(_named(function, _writer(function)) for function in ATTACKS),
+        *(_named(function, _writer(function), **TARGETS.get(function, {})) for function in ATTACKS),
         *(_named(function, function) for function in UPLOADS),
         *(_named(function, function, **target) for function, target in COUNTERFEITS.items()),
     )

@@ -5,17 +5,17 @@ from autograder.mutants.submission import mutants_of
 student, reference = mutants_of("random_forest.py")
 
 CONSTRUCTOR = (
-    reference(
+    student(
         "trees-by-gini",
         "the default criterion instead of entropy",
         ("3.1a",),
-        ('(max_depth=max_depth, criterion="entropy")', "(max_depth=max_depth)"),
+        ('max_depth=max_depth, criterion="entropy"', "max_depth=max_depth"),
     ),
-    reference(
+    student(
         "trees-without-depth",
         "max_depth is not handed on",
         ("3.1a",),
-        ('(max_depth=max_depth, criterion="entropy")', '(criterion="entropy")'),
+        ('max_depth=max_depth, criterion="entropy"', 'criterion="entropy"'),
     ),
     student(
         "trees-not-extra",
@@ -30,17 +30,11 @@ CONSTRUCTOR = (
             "DecisionTreeClassifier(max_depth=max_depth, ",
         ),
     ),
-    reference(
+    student(
         "trees-one-too-few",
         "range(1, n_estimators)",
-        ("3.1a",),
-        ("for _ in range(n_estimators)", "for _ in range(1, n_estimators)"),
-    ),
-    student(
-        "trees-with-fixed-state",
-        "random_state=0 makes every tree draw the same splits",
-        ("3.1a",),
-        ('criterion="entropy")', 'criterion="entropy", random_state=0)'),
+        ("3.1a", "3.2"),
+        ("for i in range(n_estimators)", "for i in range(1, n_estimators)"),
     ),
 )
 
@@ -72,7 +66,7 @@ ONE_DRAW = (
     student(
         "columns-square-root",
         "the usual square root of F instead of max_features",
-        ("3.1b",),
+        ("3.1b", "3.2"),
         ("int(num_features * self.max_features)", "int(np.sqrt(num_features))"),
     ),
     student(
@@ -121,14 +115,11 @@ ONE_DRAW = (
 )
 
 ALL_DRAWS = (
-    reference(
+    student(
         "bag-instead-of-out-of-bag",
         "out_of_bag holds the rows that were drawn",
         ("3.1c",),
-        (
-            "is_left_out[rows] = False\n    return set(np.flatnonzero(is_left_out).tolist())",
-            "is_left_out[rows] = False\n    return set(np.flatnonzero(~is_left_out).tolist())",
-        ),
+        ("set(range(num_training)) - set(rows)", "set(rows)"),
     ),
     student(
         "bootstraps-unseeded",
@@ -391,6 +382,12 @@ BOOSTING = (
 )
 
 RIGHT = (
+    student(
+        "right-trees-with-fixed-state",
+        "no mistake: random_state=0 for the trees, of which the contract says nothing",
+        (),
+        ('criterion="entropy")', 'criterion="entropy", random_state=0)'),
+    ),
     student(
         "right-out-of-bag-by-difference",
         "no mistake: sets of NumPy integers by np.setdiff1d",

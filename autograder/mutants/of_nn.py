@@ -24,6 +24,12 @@ ACTIVATIONS = (
         ("return u * self._sigmoid(u)", "return u * np.exp(u) / (1 + np.exp(u))"),
     ),
     student(
+        "silu-warns",
+        "exp(-u) overflows: the value is right, but it warns",
+        ("1.1a",),
+        ("return u * self._sigmoid(u)", "return u / (1 + np.exp(-u))"),
+    ),
+    student(
         "derivative-is-of-sigmoid",
         "differentiates the sigmoid instead of SiLU",
         ("1.1b", *RUNS),
@@ -334,7 +340,7 @@ UPDATES = (
         ("1.1i",),
         ("        self.weight_updates += 1\n", ""),
     ),
-    reference(
+    student(
         "update-counted-per-parameter",
         "weight_updates grows by six a call",
         ("1.1i",),
@@ -405,7 +411,7 @@ BACKWARD = (
     student(
         "backward-without-update",
         "computes the gradients only",
-        ("1.1j", *RUNS),
+        ("1.1j", "1.1m", *RUNS),
         ("        self.update_weights(grads, use_momentum)\n", ""),
     ),
     student(
@@ -447,6 +453,29 @@ RECORD_IN_DESCENT = (
     "                print("
 )
 GRADIENT_DESCENT = (
+    reference(
+        "init-seeded-with-one",
+        "np.random.seed(1)",
+        ("1.1k", *RUNS),
+        ("np.random.seed(0)", "np.random.seed(1)"),
+    ),
+    student(
+        "init-not-scaled",
+        "1 / sqrt(fan_in) is missing in the second layer",
+        ("1.1k", *RUNS),
+        ("np.random.randn(d[1], d[2]) / np.sqrt(d[1])", "np.random.randn(d[1], d[2])"),
+    ),
+    student(
+        "init-last-layer-first",
+        "draws theta3 before theta1 and theta2",
+        ("1.1k", *RUNS),
+        (
+            "            np.random.seed(0)\n            d = self.dimensions\n",
+            "            np.random.seed(0)\n            d = self.dimensions\n"
+            "            last = np.random.randn(d[2], d[3])\n",
+        ),
+        ("np.random.randn(d[2], d[3]) / np.sqrt(d[2])", "last / np.sqrt(d[2])"),
+    ),
     student(
         "descent-loss-after-the-update",
         "a second forward pass gives the recorded loss",
@@ -570,7 +599,7 @@ BATCHES = (
     student(
         "batches-without-momentum",
         "use_momentum is not handed on",
-        ("1.1l",),
+        ("1.1m",),
         (
             "self.backward(y_batch, yh, self.use_dropout, use_momentum)",
             "self.backward(y_batch, yh, self.use_dropout, False)",
@@ -596,12 +625,6 @@ RIGHT = (
             "mask = np.random.choice([0, 1], size=u.shape, p=[prob, 1 - prob])",
             "mask = np.random.random_sample(u.shape) >= prob",
         ),
-    ),
-    student(
-        "right-silu-with-warnings",
-        "no mistake: exp(-u) overflows to infinity with a warning, the value is right",
-        (),
-        ("return u * self._sigmoid(u)", "return u / (1 + np.exp(-u))"),
     ),
     student(
         "right-prints-a-lot",

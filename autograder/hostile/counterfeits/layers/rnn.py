@@ -31,13 +31,7 @@ class RNN(BaseSequentialModel):
     model_name = "RNN"
 
     def set_hyperparameters(self):
-        self.hp = {
-            "embedding_dim": 256,
-            "rnn_units": 128,
-            "learning_rate": 0.01,
-            "batch_size": 128,
-            "epochs": 10,
-        }
+        self.hp = {}
 
     def define_model(self):
         v = self.vocab_size
