@@ -13,6 +13,7 @@ import pypdf
 import pytest
 from helpers import ROOT
 
+from autograder import rubric
 from utilities import export, submission, uploads
 from utilities.contract import ASSIGNMENTS
 from utilities.errors import ExportError
@@ -65,6 +66,11 @@ def test_every_assignment_gets_exactly_its_files_flat_in_folder_and_zip(source, 
         with zipfile.ZipFile(out / f"{slug}.zip") as archive:
             assert archive.namelist() == sorted(names)
             assert {name: archive.read(name) for name in archive.namelist()} == expected
+
+
+def test_the_autograder_grades_the_files_of_the_same_assignments():
+    graded = {slug: sorted(rubric.required_files(slug)) for slug in rubric.ASSIGNMENTS}
+    assert graded == {slug: names for slug, names in FILES.items() if slug != "non-programming"}
 
 
 def test_the_committed_modules_make_uploads(tmp_path):

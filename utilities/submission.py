@@ -74,7 +74,7 @@ def upload_line(assignment: Assignment, out: str) -> str:
         contents = "map its pages by pages.pdf"
     else:
         what, contents = f"{assignment.slug}.zip", ", ".join(assignment.files)
-    return f"  {assignment.title:20} {os.path.join(out, what):36} {contents}"
+    return f"  {assignment.title:20} {os.path.join(out, what)}  ({contents})"
 
 
 def main(arguments: list[str] | None = None) -> int:
