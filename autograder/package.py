@@ -89,7 +89,11 @@ def _entries(assignment: str) -> Iterator[tuple[str, bytes]]:
         yield name, (PROJECT / name).read_bytes()
     for path in sorted(HERE.rglob("*")):
         place = path.relative_to(HERE)
-        if path.is_file() and not LEFT_OUT & set(place.parts) and path.suffix != ".pyc":
+        if (
+            path.is_file()
+            and not LEFT_OUT & set(place.parts)
+            and path.suffix not in (".pyc", ".md")
+        ):
             yield f"autograder/{place.as_posix()}", path.read_bytes()
     for name in sorted({DATA[file] for file in files if file in DATA}):
         yield from _data_files(name)

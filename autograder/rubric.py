@@ -89,7 +89,7 @@ ITEMS: tuple[Item, ...] = (
         _NN,
         "training.batch_gradient_descent",
     ),
-    Item("1.1m", "momentum", 5, 0.7, "grad", _GRAD, _NN, "training.momentum"),
+    Item("1.1m", "momentum", 5, 0.7, "grad", _GRAD, _NN, "momentum.momentum"),
     Item(
         "1.2",
         "gradient descent on the housing data: losses and test cross-entropy",

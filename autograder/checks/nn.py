@@ -423,7 +423,7 @@ def _judge_pair(called: str, cached: Callable[[str], object], pair: tuple, hint:
 # --- gradients, updates, backward --------------------------------------------------------------
 
 
-def _drawn_cache(task: Task, drawn: SimpleNamespace) -> dict[str, np.ndarray]:
+def drawn_cache(task: Task, drawn: SimpleNamespace) -> dict[str, np.ndarray]:
     """Return what a forward pass with dropout leaves, with values of no pass at all."""
     rng, p = task.rng, drawn.parameters
     n = len(drawn.x)
@@ -480,7 +480,7 @@ def _judge_gradients(called: str, got: object, expected: dict, n: int, hint: str
 def compute_gradients(task: Task) -> None:
     """1.1h: gradients from a filled cache, with and without dropout."""
     drawn = draw_net(task)
-    cache = _drawn_cache(task, drawn)
+    cache = drawn_cache(task, drawn)
     yh = task.rng.dirichlet(np.ones(drawn.y.shape[1]), size=len(drawn.y))
     own_slopes = []
     for key in ("u1", "u2"):
@@ -572,45 +572,90 @@ def judge_parameters(
 def backward(task: Task) -> None:
     """1.1j: gradients, then the update without momentum; both as the student's own methods do."""
     drawn = draw_net(task)
-    cache = _drawn_cache(task, drawn)
+    cache = drawn_cache(task, drawn)
     yh = task.rng.dirichlet(np.ones(drawn.y.shape[1]), size=len(drawn.y))
-    runs = {flag: _plan_backward(task, drawn, cache, yh, flag) for flag in (False, True)}
+    runs = {flag: plan_backward(task, drawn, cache, yh, flag, False) for flag in (False, True)}
     task.run()
 
-    def judge(flag: bool, kind: str, gradients: dict, parameters: dict) -> None:
-        called = f"backward(y, yh, use_dropout={flag}, use_momentum=False)"
-        returned, after = (task[step] for step in runs[flag][kind])
-        if not isinstance(returned, (tuple, list)) or len(returned) != len(BACKWARD_ORDER):
-            raise Mismatch(f"{called}: expected six gradients, {', '.join(BACKWARD_ORDER)}")
-        for key, got in zip(BACKWARD_ORDER, returned, strict=True):
-            hint = f"return the gradients in the order {', '.join(BACKWARD_ORDER)}"
-            close(f"{called}: gradient of {key}", got, gradients[key], hint)
-        hint = "backward calls update_weights once, with the gradients"
-        judge_parameters(f"parameters after {called}", after, parameters, hint)
+    def in_all_runs(way: Callable) -> Callable[[], None]:
+        return lambda: [way(task, drawn, steps) for steps in runs.values()] and None
 
-    def like_reference() -> None:
-        for flag in runs:
-            right = _gradients(drawn, cache, yh, flag, _true_slopes(cache))
-            moved = {k: v - drawn.rate * right[k] for k, v in drawn.parameters.items()}
-            judge(flag, "plain", right, moved)
-
-    def like_own_methods() -> None:
-        for flag, steps in runs.items():
-            gradients, after = (task[step] for step in steps["twin"])
-            _check_usable("compute_gradients", gradients, drawn)
-            _check_usable("update_weights", after, drawn)
-            if any(np.array_equal(after[key], drawn.parameters[key]) for key in KEYS):
-                raise Mismatch("your own update_weights does not move every parameter")
-            judge(flag, "plain", gradients, after)
-
-    def with_standins() -> None:
-        for flag in runs:
-            gradients = standins.steps(drawn.parameters, drawn.y, yh, flag)
-            moved = {k: v - 0.125 * gradients[k] for k, v in drawn.parameters.items()}
-            judge(flag, "replaced", gradients, moved)
-
-    task.part(1, "gradients and update", like_reference, like_own_methods, with_standins)
+    ways = (backward_like_reference, backward_like_own_methods, backward_with_standins)
+    task.part(1, "gradients and update", *map(in_all_runs, ways))
     task.notes.append("your own compute_gradients and update_weights are taken as they are")
+
+
+def plan_backward(
+    task: Task,
+    drawn: SimpleNamespace,
+    cache: dict,
+    yh: np.ndarray,
+    use_dropout: bool,
+    use_momentum: bool,
+) -> SimpleNamespace:
+    """Plan the call, the same by hand from the student's methods, and the call on stand-ins."""
+    flags = f"use_dropout={use_dropout}, use_momentum={use_momentum}"
+    change = {key: 0.1 + 0 * value for key, value in drawn.parameters.items()}
+    steps = SimpleNamespace(cache=cache, yh=yh, use_dropout=use_dropout, use_momentum=use_momentum)
+    steps.called = f"backward(y, yh, {flags})"
+    steps.change = change
+    for kind in ("plain", "replaced"):
+        case = task.case()
+        put_net(case, drawn, cache=cache, change=change)
+        if kind == "replaced":
+            case.replace("nn.compute_gradients", "compute_gradients")
+            case.replace("nn.update_weights", "update_weights", log="updates")
+        arguments = (drawn.y, yh, use_dropout, use_momentum)
+        call = case.call("nn.backward", *arguments, label=steps.called)
+        setattr(steps, kind, (call, case.get("nn.parameters")))
+    steps.updates = case.get("updates")
+    case = task.case()
+    put_net(case, drawn, cache=cache, change=change)
+    gradients = case.call("nn.compute_gradients", drawn.y, yh, use_dropout, as_="gradients")
+    case.call("nn.update_weights", Ref("gradients"), use_momentum, send=False)
+    steps.twin = gradients, case.get("nn.parameters")
+    return steps
+
+
+def backward_like_reference(task: Task, drawn: SimpleNamespace, steps: SimpleNamespace) -> None:
+    """Raise unless gradients and parameters are the right ones."""
+    slopes = _true_slopes(steps.cache)
+    right = _gradients(drawn, steps.cache, steps.yh, steps.use_dropout, slopes)
+    moved = {}
+    for key, value in drawn.parameters.items():
+        change = 0.5 * steps.change[key] + right[key] if steps.use_momentum else right[key]
+        moved[key] = value - drawn.rate * change
+    _judge_backward(task, steps.called, steps.plain, right, moved)
+
+
+def backward_like_own_methods(task: Task, drawn: SimpleNamespace, steps: SimpleNamespace) -> None:
+    """Raise unless backward does what the student's own two methods do one after the other."""
+    gradients, after = (task[step] for step in steps.twin)
+    _check_usable("compute_gradients", gradients, drawn)
+    _check_usable("update_weights", after, drawn)
+    if any(np.array_equal(after[key], drawn.parameters[key]) for key in KEYS):
+        raise Mismatch("your own update_weights does not move every parameter")
+    _judge_backward(task, steps.called, steps.plain, gradients, after)
+
+
+def backward_with_standins(task: Task, drawn: SimpleNamespace, steps: SimpleNamespace) -> None:
+    """Raise unless backward treats stand-ins for the two methods as it should."""
+    gradients = standins.steps(drawn.parameters, drawn.y, steps.yh, steps.use_dropout)
+    moved = {key: value - 0.125 * gradients[key] for key, value in drawn.parameters.items()}
+    _judge_backward(task, steps.called, steps.replaced, gradients, moved)
+
+
+def _judge_backward(
+    task: Task, called: str, steps: tuple[int, int], gradients: dict, parameters: dict
+) -> None:
+    returned, after = (task[step] for step in steps)
+    if not isinstance(returned, (tuple, list)) or len(returned) != len(BACKWARD_ORDER):
+        raise Mismatch(f"{called}: expected six gradients, {', '.join(BACKWARD_ORDER)}")
+    for key, got in zip(BACKWARD_ORDER, returned, strict=True):
+        hint = f"return the gradients in the order {', '.join(BACKWARD_ORDER)}"
+        close(f"{called}: gradient of {key}", got, gradients[key], hint)
+    hint = "backward calls update_weights once, with the gradients"
+    judge_parameters(f"parameters after {called}", after, parameters, hint)
 
 
 def _check_usable(name: str, values: object, drawn: SimpleNamespace) -> None:
@@ -620,25 +665,3 @@ def _check_usable(name: str, values: object, drawn: SimpleNamespace) -> None:
         for key in KEYS
     ):
         raise Mismatch(f"your own {name} does not give a value for every parameter")
-
-
-def _plan_backward(
-    task: Task, drawn: SimpleNamespace, cache: dict, yh: np.ndarray, flag: bool
-) -> dict:
-    """Plan the call, the same by hand from the student's methods, and the call on stand-ins."""
-    label = f"backward(y, yh, use_dropout={flag}, use_momentum=False)"
-    steps = {}
-    for kind in ("plain", "replaced"):
-        case = task.case()
-        put_net(case, drawn, cache=cache)
-        if kind == "replaced":
-            case.replace("nn.compute_gradients", "compute_gradients")
-            case.replace("nn.update_weights", "update_weights")
-        call = case.call("nn.backward", drawn.y, yh, flag, False, label=label)
-        steps[kind] = call, case.get("nn.parameters")
-    case = task.case()
-    put_net(case, drawn, cache=cache)
-    gradients = case.call("nn.compute_gradients", drawn.y, yh, flag, as_="gradients")
-    case.call("nn.update_weights", Ref("gradients"), False, send=False)
-    steps["twin"] = gradients, case.get("nn.parameters")
-    return steps

@@ -1,4 +1,4 @@
-"""Checks of the training loops (items 1.1k to 1.1m), on small made-up data.
+"""Checks of the training loops (items 1.1k and 1.1l), on small made-up data.
 
 A loop is right if its losses and weights are the reference's, or those that the student's own
 forward, loss and backward give when called one after the other, or if it treats stand-ins for
@@ -13,8 +13,8 @@ import numpy as np
 
 from autograder import standins
 from autograder.channel import Ref
-from autograder.checks.compare import Mismatch, as_array, close, equal, fails, is_lively
-from autograder.checks.nn import draw_net, judge_parameters, kept_stream, put_net
+from autograder.checks.compare import Mismatch, as_array, close, equal, is_lively
+from autograder.checks.nn import judge_parameters, kept_stream
 from autograder.checks.task import Task
 from autograder.plan import Case
 from autograder.reference import module
@@ -29,16 +29,18 @@ LOSS_ORDER = (
 TRAINING_RTOL = 1e-7
 
 
-def _draw_data(task: Task, rows: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_data(task: Task, rows: int) -> tuple[np.ndarray, np.ndarray]:
     x = task.rng.uniform(size=(rows, 8))
     return x, np.eye(3)[task.rng.integers(3, size=rows)]
 
 
-def _settings(y: np.ndarray, use_dropout: bool, **more: object) -> dict:
+def settings_of(y: np.ndarray, use_dropout: bool, **more: object) -> dict:
     return {"y": y, "use_dropout": use_dropout, "use_momentum": False, "lr": 0.05, **more}
 
 
-def _reference(method: str, x: np.ndarray, y: np.ndarray, settings: dict, options: dict) -> object:
+def train_reference(
+    method: str, x: np.ndarray, y: np.ndarray, settings: dict, options: dict
+) -> object:
     """Train the reference and return it."""
     net = module("NN").NeuralNet(**settings)
     with kept_stream(), silent():
@@ -51,7 +53,7 @@ def silent() -> contextlib.AbstractContextManager:
     return contextlib.redirect_stdout(io.StringIO())
 
 
-def _plan_training(
+def plan_training(
     task: Task, method: str, x: np.ndarray, y: np.ndarray, settings: dict, options: dict
 ) -> dict[str, int]:
     """Plan the loop itself; return the steps of what it leaves."""
@@ -66,7 +68,7 @@ def _call_loop(case: Case, method: str, x: np.ndarray, y: np.ndarray, options: d
     case.call(f"nn.{method}", x, y, label=f"{method}(x, y, {words})", send=False, **options)
 
 
-def _plan_twin(
+def plan_twin(
     task: Task, batches: list[tuple[np.ndarray, np.ndarray]], settings: dict, use_momentum: bool
 ) -> dict[str, int]:
     """Plan the same training from the student's own methods, called one by one."""
@@ -81,7 +83,7 @@ def _plan_twin(
     return {"loss": case.get("losses"), "parameters": case.get("nn.parameters")}
 
 
-def _plan_standins(
+def plan_standins(
     task: Task, method: str, x: np.ndarray, y: np.ndarray, settings: dict, options: dict
 ) -> dict[str, int]:
     """Plan the loop on stand-ins for the methods it calls."""
@@ -98,7 +100,7 @@ def _plan_standins(
 def _plan_init(task: Task) -> int:
     """Plan the drawing of the parameters alone."""
     case = task.case()
-    case.new("nn", "NN.NeuralNet", **_settings(np.zeros((4, 3)), False))
+    case.new("nn", "NN.NeuralNet", **settings_of(np.zeros((4, 3)), False))
     case.call("nn.init_parameters", send=False)
     return case.get("nn.parameters")
 
@@ -123,7 +125,9 @@ def _with_standins(
     return SimpleNamespace(loss=losses, parameters=owner.parameters)
 
 
-def _judge(task: Task, called: str, steps: dict, expected: object, first: str = LOSS_ORDER) -> None:
+def judge_training(
+    task: Task, called: str, steps: dict, expected: object, first: str = LOSS_ORDER
+) -> None:
     """Compare a loop's losses and final weights."""
     loss = task[steps["loss"]]
     wanted = list(expected.loss)
@@ -144,7 +148,7 @@ def _judge(task: Task, called: str, steps: dict, expected: object, first: str = 
     )
 
 
-def _twin(task: Task, steps: dict) -> SimpleNamespace:
+def twin_of(task: Task, steps: dict) -> SimpleNamespace:
     """Return what the student's own methods give, if that is something to compare with."""
     loss, parameters = task[steps["loss"]], task[steps["parameters"]]
     values = as_array("your own cross_entropy_loss", loss)
@@ -158,12 +162,12 @@ def _twin(task: Task, steps: dict) -> SimpleNamespace:
 
 def gradient_descent(task: Task) -> None:
     """1.1k: three iterations with and without dropout; every 1000th loss; first parameters."""
-    x, y = _draw_data(task, rows=11)
+    x, y = draw_data(task, rows=11)
     runs = {flag: _plan_loop(task, x, y, flag) for flag in (False, True)}
     long = {"iter": 2001, "use_momentum": False, "local_test": False}
-    settings = _settings(y, False)
-    recorded = _plan_training(task, "gradient_descent", x, y, settings, long)
-    replaced = _plan_standins(task, "gradient_descent", x, y, settings, long)
+    settings = settings_of(y, False)
+    recorded = plan_training(task, "gradient_descent", x, y, settings, long)
+    replaced = plan_standins(task, "gradient_descent", x, y, settings, long)
     recorded_twin = _plan_repeated_twin(task, x, y, settings, long["iter"])
     first = _plan_init(task)
     task.run(cpu=25, wall=60)
@@ -174,16 +178,16 @@ def gradient_descent(task: Task) -> None:
 
     def like_reference() -> None:
         for flag, steps in runs.items():
-            _judge(task, called[flag], steps["loop"], steps["reference"])
+            judge_training(task, called[flag], steps["loop"], steps["reference"])
 
     def like_own_methods() -> None:
         for flag, steps in runs.items():
-            _judge(task, called[flag], steps["loop"], _twin(task, steps["twin"]))
+            judge_training(task, called[flag], steps["loop"], twin_of(task, steps["twin"]))
 
     def with_standins() -> None:
         for flag, steps in runs.items():
             expected = _with_standins(task[first], [(x, y)] * 3, flag)
-            _judge(task, f"{called[flag]} on stand-ins", steps["standins"], expected)
+            judge_training(task, f"{called[flag]} on stand-ins", steps["standins"], expected)
 
     def recorded_like(expected: list, recorded: dict = recorded) -> None:
         name = "gradient_descent(x, y, iter=2001)"
@@ -197,11 +201,11 @@ def gradient_descent(task: Task) -> None:
         close(f"loss after {name}", losses, expected, hint, rtol=TRAINING_RTOL)
 
     def recorded_like_reference() -> None:
-        net = _reference("gradient_descent", x, y, settings, long)
+        net = train_reference("gradient_descent", x, y, settings, long)
         recorded_like(net.loss)
 
     def recorded_like_twin() -> None:
-        recorded_like(_twin(task, recorded_twin).loss[::1000])
+        recorded_like(twin_of(task, recorded_twin).loss[::1000])
 
     def recorded_with_standins() -> None:
         expected = _with_standins(task[first], [(x, y)] * long["iter"], flag=False)
@@ -221,12 +225,12 @@ def gradient_descent(task: Task) -> None:
 
 def _plan_loop(task: Task, x: np.ndarray, y: np.ndarray, flag: bool) -> dict:
     options = {"iter": 3, "use_momentum": False, "local_test": True}
-    settings = _settings(y, flag)
+    settings = settings_of(y, flag)
     return {
-        "loop": _plan_training(task, "gradient_descent", x, y, settings, options),
-        "twin": _plan_twin(task, [(x, y)] * 3, settings, use_momentum=False),
-        "standins": _plan_standins(task, "gradient_descent", x, y, settings, options),
-        "reference": _reference("gradient_descent", x, y, settings, options),
+        "loop": plan_training(task, "gradient_descent", x, y, settings, options),
+        "twin": plan_twin(task, [(x, y)] * 3, settings, use_momentum=False),
+        "standins": plan_standins(task, "gradient_descent", x, y, settings, options),
+        "reference": train_reference("gradient_descent", x, y, settings, options),
     }
 
 
@@ -263,7 +267,7 @@ def _judge_first(task: Task, step: int) -> None:
 # --- 1.1l ---------------------------------------------------------------------------------------
 
 
-def _batches(
+def batches_of(
     x: np.ndarray, y: np.ndarray, size: int, count: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the batches that wrap round the data."""
@@ -277,10 +281,10 @@ def batch_gradient_descent(task: Task) -> None:
     shapes = [(9, 6, False), (odd, int(task.rng.integers(4, 8)), True), (8, 4, False)]
     runs = [_plan_batches(task, rows, size, flag) for rows, size, flag in shapes]
     rows, size = odd, 4
-    x, y = _draw_data(task, rows)
+    x, y = draw_data(task, rows)
     options = {"use_momentum": False, "iter": 1001, "local_test": False}
-    settings = _settings(y, False, batch_size=size)
-    long = _plan_training(task, "batch_gradient_descent", x, y, settings, options)
+    settings = settings_of(y, False, batch_size=size)
+    long = plan_training(task, "batch_gradient_descent", x, y, settings, options)
     first = _plan_init(task)
     task.run(cpu=25, wall=60)
     wrap = "batches have a constant size and go on at the start of the data: 9 rows, size 6: "
@@ -288,22 +292,22 @@ def batch_gradient_descent(task: Task) -> None:
 
     def like_reference() -> None:
         for run in runs:
-            _judge(task, run.called, run.loop, run.reference, f"{wrap}; {LOSS_ORDER}")
+            judge_training(task, run.called, run.loop, run.reference, f"{wrap}; {LOSS_ORDER}")
 
     def like_own_methods() -> None:
         for run in runs:
-            _judge(task, run.called, run.loop, _twin(task, run.twin), wrap)
+            judge_training(task, run.called, run.loop, twin_of(task, run.twin), wrap)
 
     def with_standins() -> None:
         for run in runs:
             expected = _with_standins(task[first], run.batches, run.flag)
-            _judge(task, run.called, run.standins, expected, wrap)
+            judge_training(task, run.called, run.standins, expected, wrap)
 
     def targets() -> None:
         for run in runs:
             got = task[run.loop["batch_y"]]
             _judge_targets(run.called, got, [y for _, y in run.batches], wrap)
-        expected = [y for _, y in _batches(x, y, size, 1001)][::1000]
+        expected = [y for _, y in batches_of(x, y, size, 1001)][::1000]
         called = "batch_gradient_descent(x, y, iter=1001)"
         hint = "keep the batch's targets when its loss is kept: batches 0 and 1000 here"
         _judge_targets(called, task[long["batch_y"]], expected, hint)
@@ -323,18 +327,18 @@ def batch_gradient_descent(task: Task) -> None:
 
 
 def _plan_batches(task: Task, rows: int, size: int, flag: bool) -> SimpleNamespace:
-    x, y = _draw_data(task, rows)
-    settings = _settings(y, flag, batch_size=size)
+    x, y = draw_data(task, rows)
+    settings = settings_of(y, flag, batch_size=size)
     options = {"use_momentum": False, "iter": 7, "local_test": True}
-    method, batches = "batch_gradient_descent", _batches(x, y, size, 7)
+    method, batches = "batch_gradient_descent", batches_of(x, y, size, 7)
     return SimpleNamespace(
         called=f"{method} of {rows} rows, batch_size={size}, iter=7, use_dropout={flag}",
         flag=flag,
         batches=batches,
-        loop=_plan_training(task, method, x, y, settings, options),
-        twin=_plan_twin(task, batches, settings, use_momentum=False),
-        standins=_plan_standins(task, method, x, y, settings, options),
-        reference=_reference(method, x, y, settings, options),
+        loop=plan_training(task, method, x, y, settings, options),
+        twin=plan_twin(task, batches, settings, use_momentum=False),
+        standins=plan_standins(task, method, x, y, settings, options),
+        reference=train_reference(method, x, y, settings, options),
     )
 
 
@@ -346,117 +350,3 @@ def _judge_targets(called: str, got: object, expected: list[np.ndarray], hint: s
         )
     for number, (batch, right) in enumerate(zip(got, expected, strict=True)):
         close(f"batch_y[{number}] after {called}", batch, right, hint)
-
-
-# --- 1.1m ---------------------------------------------------------------------------------------
-
-
-def momentum(task: Task) -> None:
-    """1.1m: three updates with momentum, and use_momentum handed on to every update."""
-    drawn = draw_net(task)
-    share = float(task.rng.uniform(0.3, 0.9))
-    gradients = [
-        {key: task.rng.normal(size=np.shape(value)) for key, value in drawn.parameters.items()}
-        for _ in range(3)
-    ]
-    case = task.case()
-    put_net(case, drawn, momentum=share)
-    updates = []
-    for gradient in gradients:
-        label = "update_weights(dLoss, use_momentum=True)"
-        case.call("nn.update_weights", gradient, True, label=label, send=False)
-        updates.append((case.get("nn.parameters"), case.get("nn.change")))
-    handed_on = _plan_handing_on(task)
-    task.run()
-
-    def values() -> None:
-        change = {key: np.zeros_like(value) for key, value in drawn.parameters.items()}
-        parameters = dict(drawn.parameters)
-        for count, (gradient, steps) in enumerate(zip(gradients, updates, strict=True), start=1):
-            change = {key: share * change[key] + gradient[key] for key in change}
-            parameters = {k: v - drawn.rate * change[k] for k, v in parameters.items()}
-            called = f"update_weights(dLoss, use_momentum=True), call {count}"
-            hint = "change = momentum * change + gradient, kept for the next call"
-            judge_parameters(f"change after {called}", task[steps[1]], change, hint)
-            hint = "p - learning_rate * change"
-            judge_parameters(f"parameters after {called}", task[steps[0]], parameters, hint)
-
-    task.part(0.6, "update_weights with momentum", values)
-    _judge_handing_on(task, handed_on)
-    task.notes.append("what the loops do without momentum has its own items")
-
-
-def _plan_handing_on(task: Task) -> dict:
-    """Plan training with and without momentum, and backward on a stand-in for the update."""
-    x, y = _draw_data(task, rows=10)
-    steps: dict = {"data": (x, y)}
-    for flag in (False, True):
-        options = {"iter": 4, "use_momentum": flag, "local_test": True}
-        settings = _settings(y, False, momentum=0.8)
-        steps[flag] = {
-            "loop": _plan_training(task, "gradient_descent", x, y, settings, options),
-            "twin": _plan_twin(task, [(x, y)] * 4, settings, use_momentum=flag),
-            "standins": _plan_standins(task, "gradient_descent", x, y, settings, options),
-            "reference": _reference("gradient_descent", x, y, settings, options),
-        }
-    drawn = draw_net(task)
-    yh = task.rng.dirichlet(np.ones(drawn.y.shape[1]), size=len(drawn.y))
-    for flag in (False, True):
-        case = task.case()
-        put_net(case, drawn)
-        case.replace("nn.compute_gradients", "compute_gradients")
-        case.replace("nn.update_weights", "update_weights", log="updates")
-        label = f"backward(y, yh, use_dropout=False, use_momentum={flag})"
-        case.call("nn.backward", drawn.y, yh, False, flag, label=label, send=False)
-        steps["backward", flag] = case.get("updates")
-    return steps
-
-
-def _judge_handing_on(task: Task, steps: dict) -> None:
-    """Judge the flag's way from gradient_descent through backward to update_weights."""
-
-    def like(source: str, flag: bool) -> None:
-        run = steps[flag]
-        expected = run["reference"] if source == "reference" else _twin(task, run["twin"])
-        called = f"gradient_descent(x, y, iter=4, use_momentum={flag}, local_test=True)"
-        _judge(task, called, run["loop"], expected, "hand use_momentum on to backward")
-
-    def logged() -> None:
-        log = task[steps[True]["standins"]["updates"]]
-        flags = [entry[3] for entry in log] if isinstance(log, list) else []
-        called = "use_momentum in the calls of backward by gradient_descent(..., use_momentum=True)"
-        equal(called, flags, [True] * 4, "hand use_momentum on to backward")
-
-    def loop_is_wrong_anyway() -> None:
-        """Without momentum the loop is wrong in every way: that has its own item."""
-        ways = (lambda: like("reference", False), lambda: like("own", False))
-        if all(fails(way) for way in ways):
-            return
-        like("reference", True)
-
-    def backward_hands_on() -> None:
-        log = task[steps["backward", True]]
-        flags = [entry[1] for entry in log] if isinstance(log, list) else []
-        equal("use_momentum in backward's call of update_weights", flags, [True], "hand it on")
-
-    def backward_is_wrong_anyway() -> None:
-        """Backward never reaches update_weights, so its effect has to show in the loop."""
-        if isinstance(task.get(steps["backward", False]), list):
-            backward_hands_on()
-        like("reference", True)
-
-    task.part(
-        0.2,
-        "gradient_descent hands use_momentum on",
-        lambda: like("reference", True),
-        lambda: like("own", True),
-        logged,
-        loop_is_wrong_anyway,
-    )
-    task.part(
-        0.2,
-        "backward hands use_momentum on",
-        backward_hands_on,
-        lambda: like("reference", True),
-        backward_is_wrong_anyway,
-    )
