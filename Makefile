@@ -84,6 +84,9 @@ check: $(READY)  ## preflight: would these files be taken as they are? (about 20
 submission: $(READY)  ## PDF, page map, upload folders and zips, checked, into submission/
 	@$(PY) -m utilities.submission
 
+figures: $(READY)  ## the four figures of the README, from the notebook, into data/images/
+	@$(PY) -m utilities.export figures
+
 clean:  ## remove what the targets made, but not data and weights
 	rm -rf $(VENV) build submission .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

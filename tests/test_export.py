@@ -557,12 +557,24 @@ def test_a_place_that_cannot_be_written_is_named_before_any_work(function, tmp_p
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_named(tmp_path):
+@pytest.fixture
+def read_only(tmp_path):
+    """A folder that may not be written to; root, who may, is another user meanwhile."""
     tmp_path.chmod(0o500)
-    with pytest.raises(ExportError, match="cannot be written: Permission denied"):
-        export.export_html(export.NOTEBOOK, tmp_path / "a.html")
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    yield tmp_path
+    if is_root:
+        os.seteuid(0)
     tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+@pytest.mark.parametrize("function", [export.export_pdf, export.export_html, export.export_report])
+def test_a_read_only_folder_is_named(function, read_only):
+    with pytest.raises(ExportError, match=r"a\.out cannot be written: Permission denied"):
+        function(export.NOTEBOOK, read_only / "a.out")
 
 
 def test_a_folder_that_becomes_read_only_meanwhile_leaves_nothing(tmp_path, monkeypatch):
@@ -725,6 +737,15 @@ def test_the_figures_of_the_readme_are_made_small_and_the_same_each_time(tmp_pat
     for file in written:
         assert file.stat().st_size < 100_000
         assert file.read_bytes() == (tmp_path / "one" / file.name).read_bytes()
+
+
+@pytest.mark.parametrize("name", export.README_FIGURES)
+def test_the_committed_figures_of_the_readme_are_those_of_the_notebook(name, tmp_path):
+    export.export_figures(export.NOTEBOOK, tmp_path)
+    fresh, committed = (Image.open(folder / name) for folder in (tmp_path, export.IMAGES))
+    assert fresh.size == committed.size, "make them anew with: make figures"
+    difference = np.asarray(fresh.convert("RGB"), float) - np.asarray(committed.convert("RGB"))
+    assert np.abs(difference).mean() < 2  # of 255: another Pillow may choose other colours
 
 
 def test_a_missing_figure_of_the_readme_is_named(tmp_path):

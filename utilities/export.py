@@ -61,7 +61,7 @@ README_FIGURES = {
     "readme_forest.png": "Random forest, test beans",
     "readme_kernel.png": "Nine points with the kernel (x\N{MIDDLE DOT}z)\N{SUPERSCRIPT TWO}",
 }
-N_COLOURS = 64  # of a palette, as in utilities/diagrams.py
+N_COLOURS = 256  # of a palette: a third of the bytes, and no steps to be seen in the colour bar
 
 
 def export_html(notebook: Path, out: Path = HTML) -> Path:

@@ -20,6 +20,7 @@ import html
 import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -333,22 +334,30 @@ def _convert(notebook: NotebookNode, folder: Path) -> BeautifulSoup:
 
 
 def _flatten(converted: BeautifulSoup) -> BeautifulSoup:
-    """Return texts, code and outputs as one sequence, without nbconvert's many boxes."""
+    """Return texts and cells of code as one sequence, without nbconvert's many boxes."""
     flat = BeautifulSoup("", "html.parser")
     for cell in converted.find_all("div", class_="cell"):
         for text in cell.select(".text_cell_render"):
             flat.extend(list(text.contents))
-        for code in cell.select(".input_area > .highlight"):
-            code["class"] = ["code", "highlight"]
-            if code.get_text().count("\n") > TALL:
-                code["class"].append("tall")
-            flat.append(code.extract())
-        parts = [part.extract() for part in cell.select(".output_subarea")]
-        if parts:
-            box = flat.new_tag("div", attrs={"class": "output"})
-            box.extend(parts)
-            flat.append(box)
+        code = cell.select_one(".input_area > .highlight")
+        parts = cell.select(".output_subarea")
+        if code is not None:
+            flat.append(_code_cell(code, parts))
     return flat
+
+
+def _code_cell(code: Tag, parts: Sequence[Tag]) -> Tag:
+    """Return a box with a cell's code and, if there are any, its outputs."""
+    box = Tag(name="div", attrs={"class": "cell"})
+    code["class"] = ["code", "highlight"]
+    if code.get_text().count("\n") > TALL:
+        code["class"].append("tall")
+    box.append(code.extract())
+    if parts:
+        output = Tag(name="div", attrs={"class": "output"})
+        output.extend([part.extract() for part in parts])
+        box.append(output)
+    return box
 
 
 def _clean(soup: BeautifulSoup) -> None:
