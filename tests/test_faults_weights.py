@@ -1,0 +1,456 @@
+"""Saved weights, losses and pickles that are cut, swapped, hostile, or half written when killed.
+
+Whatever lies there: earlier good files are never lost, loading says what is wrong in a line and
+never crashes, and a training of minutes is announced before it begins.
+"""
+
+import ast
+import hashlib
+import io
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import ROOT, clean_environment, run_python
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mirror import joblib_bytes, place
+
+tf = pytest.importorskip("tensorflow")
+
+from test_sequential_models import S, V, small, windows  # noqa: E402
+
+from lstm import LSTM  # noqa: E402
+from rnn import RNN  # noqa: E402
+
+pytest_plugins = ("mirror",)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
+    pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions"),
+]
+
+KINDS = {"RNN": RNN, "LSTM": LSTM}
+BOTH = pytest.mark.parametrize("name", KINDS)
+KILLS = int(os.environ.get("HW4_KILLS") or 4)  # make faults: 50
+EVERY_TWENTIETH = [twentieth / 20 for twentieth in range(20)]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Train a small RNN and a small LSTM, and return the folder with their four files."""
+    folder = tmp_path_factory.mktemp("saved")
+    tf.config.run_functions_eagerly(True)
+    for kind in KINDS.values():
+        small(kind, folder).train(*windows(), train_from_scratch=True)
+    tf.config.run_functions_eagerly(False)
+    return folder
+
+
+class TrainingBegan(Exception):  # noqa: N818
+    """Stands for a training of minutes."""
+
+
+@pytest.fixture
+def begins(monkeypatch):
+    """Stop every training as it begins."""
+
+    def fit(self, *args, **kwargs):
+        raise TrainingBegan
+
+    monkeypatch.setattr(tf.keras.Sequential, "fit", fit)
+
+
+def copy_of(saved, folder):
+    return shutil.copytree(saved, folder, dirs_exist_ok=True)
+
+
+def contents(folder):
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
+def train_or_begin(model):
+    """Call train; return whether a training began."""
+    try:
+        model.train(*windows())
+    except TrainingBegan:
+        return True
+    return False
+
+
+# --- cut, swapped and garbled --------------------------------------------------------------------
+
+
+@BOTH
+def test_weights_cut_at_any_twentieth_are_kept_aside_and_training_is_announced(
+    saved, tmp_path, begins, capfd, name
+):
+    whole = (saved / f"model_weights/{name}_model.weights.h5").read_bytes()
+    for share in EVERY_TWENTIETH:
+        folder = copy_of(saved, tmp_path / f"{share}")
+        model = small(KINDS[name], folder)
+        cut = whole[: int(share * len(whole))]
+        Path(model.save_model_path()).write_bytes(cut)
+        capfd.readouterr()
+        assert train_or_begin(model)
+        said = capfd.readouterr().out
+        assert f"{name}_model.weights.h5 does not hold weights of this {name}" in said
+        assert "kept as" in said and "training from scratch now, 2 epochs" in said
+        assert "Traceback" not in said
+        assert cut in contents(folder)
+    other = "LSTM" if name == "RNN" else "RNN"
+    assert not train_or_begin(small(KINDS[other], folder))  # its files are as they were
+
+
+@BOTH
+def test_losses_cut_at_any_twentieth_are_kept_aside_and_the_weights_still_load(
+    saved, tmp_path, begins, capfd, name
+):
+    whole = (saved / f"model_weights/{name}_losses.json").read_bytes()
+    for share in EVERY_TWENTIETH:
+        folder = copy_of(saved, tmp_path / f"{share}")
+        model = small(KINDS[name], folder)
+        cut = whole[: int(share * len(whole))]
+        Path(model.save_losses_path()).write_bytes(cut)
+        capfd.readouterr()
+        assert not train_or_begin(model)
+        said = capfd.readouterr().out
+        assert f"{name}_losses.json is not a loss history" in said
+        assert f"Loaded saved {name} model and weights." in said
+        assert model.loss_history is None
+        assert cut in contents(folder)
+
+
+@BOTH
+def test_a_model_that_has_weights_keeps_them_when_the_file_is_bad(saved, tmp_path, begins, name):
+    model = small(KINDS[name], copy_of(saved, tmp_path))
+    assert not train_or_begin(model)
+    before = [array.copy() for array in model.model.get_weights()]
+    Path(model.save_model_path()).write_bytes(b"rubbish")
+    assert not model._load()
+    for mine, earlier in zip(model.model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, earlier)
+
+
+def test_files_swapped_between_the_models_are_told_apart_and_all_kept(
+    saved, tmp_path, begins, capfd
+):
+    folder = copy_of(saved, tmp_path)
+    before = sorted(contents(folder))
+    for file in ("model.weights.h5", "losses.json"):
+        rnn, lstm = (folder / f"model_weights/{name}_{file}" for name in KINDS)
+        rnn.rename(tmp_path / "aside")
+        lstm.rename(rnn)
+        (tmp_path / "aside").rename(lstm)
+    for name, kind in KINDS.items():
+        model = small(kind, folder)
+        capfd.readouterr()
+        assert train_or_begin(model)
+        assert f"{name}_model.weights.h5 does not hold weights" in capfd.readouterr().out
+        assert model._read_losses() is None
+        assert f"expected the losses of {name}" in capfd.readouterr().out
+    assert sorted(contents(folder)) == before
+
+
+def test_losses_without_a_name_are_those_of_their_file(saved, tmp_path):
+    model = small(RNN, copy_of(saved, tmp_path))
+    Path(model.save_losses_path()).write_text('{"losses": [2.5, 1.5]}', encoding="utf-8")
+    assert model._read_losses() == {"losses": [2.5, 1.5]}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=12,
+)
+GARBAGE = st.one_of(
+    st.binary(max_size=60),
+    st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    JSON.map(lambda value: json.dumps(value).encode()),
+    JSON.map(lambda value: json.dumps({"losses": value}).encode()),
+    st.just(b"[" * 100_000),
+    st.just(b'{"losses": ' + b"[" * 100_000),
+    st.just(b'{"losses": [1' + b"0" * 400 + b"]}"),
+    st.just(b'{"losses": [1' + b"0" * 5000 + b"]}"),
+    st.just(b'{"losses": [1e999, 2.0]}'),
+    st.just(b'{"model": ["RNN"], "losses": [1.0]}'),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(garbage=GARBAGE)
+def test_any_garbage_for_losses_is_read_as_losses_or_kept_aside(saved, tmp_path, garbage):
+    model = small(RNN, tmp_path)
+    path = Path(model.save_losses_path())
+    for left in path.parent.glob("*"):
+        left.unlink()
+    path.write_bytes(garbage)
+    history = model._read_losses()
+    if history is None:
+        assert not path.exists()
+        assert contents(tmp_path) == [garbage]
+    else:
+        assert path.read_bytes() == garbage
+        assert all(type(loss) is float for loss in history["losses"])
+        assert np.isfinite(history["losses"]).any()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_training(
+    saved, tmp_path, begins, monkeypatch
+):
+    model = small(RNN, copy_of(saved, tmp_path))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError, match="must be writable"):
+        model.train(*windows(), train_from_scratch=True)
+
+
+def test_a_bad_file_that_cannot_be_renamed_stays_and_is_named(
+    saved, tmp_path, begins, monkeypatch, capfd
+):
+    model = small(RNN, copy_of(saved, tmp_path))
+    Path(model.save_model_path()).write_bytes(b"rubbish")
+
+    def replace(*_):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert train_or_begin(model)
+    assert "It was kept as" in capfd.readouterr().out
+    assert Path(model.save_model_path()).read_bytes() == b"rubbish"
+
+
+# --- interrupted and killed ----------------------------------------------------------------------
+
+
+@BOTH
+def test_an_interrupted_model_is_usable_with_its_epochs_so_far_and_trains_again(
+    saved, tmp_path, name
+):
+    folder = copy_of(saved, tmp_path)
+    model, usual = small(KINDS[name], folder, epochs=5), None
+
+    class Interrupt(tf.keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if len(model.loss_history["losses"]) == 2 and batch == 1:
+                raise KeyboardInterrupt
+
+    usual = model.get_callbacks
+    tf.config.run_functions_eagerly(True)
+    try:
+        model.get_callbacks = lambda: [*usual(), Interrupt()]
+        with pytest.raises(KeyboardInterrupt):
+            model.train(*windows(), train_from_scratch=True)
+        assert len(model.loss_history["losses"]) == 2
+        assert np.isfinite(model.loss_history["losses"]).all()
+        probabilities = np.asarray(model.model(windows()[0][:3], training=False))
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)  # float32 sums of 5
+        before = (saved / f"model_weights/{name}_model.weights.h5").read_bytes()
+        assert Path(model.save_model_path()).read_bytes() == before
+        model.get_callbacks = usual
+        model.train(*windows(), train_from_scratch=True)
+        assert len(model.loss_history["losses"]) == 5
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert Path(model.save_model_path()).read_bytes() != before
+    assert not list(folder.rglob("*unfinished*"))
+
+
+@pytest.fixture(scope="module")
+def killer():
+    """Give a function that has a training or saving killed, in a process that is not ours."""
+    child = subprocess.Popen(
+        [sys.executable, ROOT / "tests/killed_training.py"],
+        env=clean_environment(PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "tests")])),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+    def kill(*order):
+        print(*order, file=child.stdin, flush=True)
+        return child.stdout.readline().strip()
+
+    yield kill
+    child.kill()
+    child.communicate()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork and no SIGKILL on this system")
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_kill_at_any_moment_leaves_whole_files(killer, tmp_path, capfd, monkeypatch, number):
+    name, what = list(KINDS)[number % 2], ("training", "saving")[number // 2 % 2]
+    seconds = np.random.default_rng(number).uniform(0, 2)  # a training takes about one
+    assert killer(name, tmp_path, what, seconds) == "killed"
+    model = small(KINDS[name], tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.keras.Sequential, "fit", None)  # whole weights are loaded, not trained
+        model.train(*windows())
+    assert f"Loaded saved {name} model and weights." in capfd.readouterr().out
+    assert len(model.loss_history["losses"]) == 2
+    assert np.isfinite(model.loss_history["losses"]).all()
+    assert all(np.isfinite(array).all() for array in model.model.get_weights())
+    # what the killed one was writing lies beside and stands in nobody's way
+    tf.config.run_functions_eagerly(True)
+    try:
+        model.train(*windows(1), train_from_scratch=True)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert not list(tmp_path.rglob("*.unfinished.weights.h5"))
+
+
+# --- pickles -------------------------------------------------------------------------------------
+
+
+class Bomb:
+    """Makes a file when unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_the_bomb_of_these_tests_does_go_off(tmp_path):
+    pickle.loads(pickle.dumps(Bomb(tmp_path / "off")))
+    assert (tmp_path / "off").is_dir()
+
+
+def torch_archive(thing):
+    """Return what torch.save would write: a zip with a pickle in it."""
+    import torch
+
+    stream = io.BytesIO()
+    torch.save(thing, stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("make", [pickle.dumps, joblib_bytes, torch_archive])
+@BOTH
+def test_a_pickle_in_place_of_weights_or_losses_is_not_run(saved, tmp_path, begins, name, make):
+    off = tmp_path / "off"
+    model = small(KINDS[name], copy_of(saved, tmp_path))
+    for path in (model.save_losses_path(), model.save_model_path()):
+        Path(path).write_bytes(make(Bomb(off)))
+        train_or_begin(model)
+        assert not off.exists()
+
+
+def test_a_whole_keras_archive_in_place_of_weights_is_not_run(saved, tmp_path, begins):
+    """A .keras file may hold code in a Lambda layer; only its weights could ever be of use."""
+    off = tmp_path / "off"
+    model = small(RNN, copy_of(saved, tmp_path))
+    bomb = f"{off}"
+    net = tf.keras.Sequential(
+        [tf.keras.layers.Lambda(lambda x: (__import__("os").makedirs(bomb, exist_ok=True), x)[1])]
+    )
+    net.build((None, S))  # goes off
+    net.save(tmp_path / "net.keras")
+    off.rmdir()
+    assert zipfile.is_zipfile(tmp_path / "net.keras")
+    shutil.copy(tmp_path / "net.keras", model.save_model_path())
+    assert train_or_begin(model)
+    assert not off.exists()
+    assert model.vocab_size == V
+
+
+LOAD_ALL = """
+import os, sys
+found = []
+sys.addaudithook(lambda event, args: found.append(args) if event == "pickle.find_class" else None)
+from utilities import datasets
+for home in sys.argv[2:]:
+    os.environ["HW4_DATA_HOME"] = home
+    for name in sys.argv[1].split(","):
+        try:
+            getattr(datasets, f"load_{name}")(*([True] if name == "fashion_mnist" else []))
+        except datasets.DataError as error:
+            print("refused:", str(error).split(":")[0])
+print("classes:", sorted(set(found)))
+"""
+
+
+def test_pickles_planted_in_every_place_of_the_data_home_are_not_run(tmp_path):
+    from utilities import datasets
+
+    off, homes = tmp_path / "off", []
+    files = [file for entry in datasets.CATALOGUE.values() for file in entry.files]
+    planted = [
+        *files,
+        "FashionMNIST/processed/training.pt",
+        "FashionMNIST/processed/test.pt",
+        "data.pkl",
+        "scikit_learn_data/data.npy",
+        "__init__.pkl",
+    ]
+    for make in (pickle.dumps, joblib_bytes, torch_archive):
+        homes.append(tmp_path / make.__name__)
+        place(homes[-1], {file: make(Bomb(off)) for file in planted})
+    ran = run_python(
+        LOAD_ALL, ",".join(datasets.CATALOGUE), *homes, env=clean_environment(HW4_STANDIN="1")
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("refused: ") == 4 * 3
+    assert not off.exists()
+
+
+def test_reading_good_data_unpickles_nothing_but_plain_arrays(tmp_path):
+    """scikit-learn keeps the houses as a pickle: only its opcodes for an array are obeyed."""
+    from utilities import standins
+
+    houses = standins.make_houses()
+    place(tmp_path, {"scikit_learn_data/cal_housing_py3.pkz": joblib_bytes(houses)})
+    digest = hashlib.sha256(houses.tobytes(order="C")).hexdigest()
+    declared = f"from utilities import datasets\ndatasets.HOUSING_SHA256 = {digest!r}\n"
+    ran = run_python(declared + LOAD_ALL, "housing", tmp_path, env=clean_environment())
+    assert ran.returncode == 0, ran.stderr
+    assert "refused" not in ran.stdout
+    classes = set(ast.literal_eval(ran.stdout.split("classes: ")[1]))
+    wrapper = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+    assert classes <= {wrapper, ("numpy", "ndarray"), ("numpy", "dtype")}
+
+
+def calls_in(path):
+    """Yield the dotted name and the keywords of every call in a Python file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            keywords = {
+                keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords
+            }
+            yield ast.unparse(node.func), keywords
+
+
+def source_files():
+    folders = (ROOT, ROOT / "utilities", ROOT / "benchmarks", ROOT / "autograder")
+    return [path for folder in folders for path in sorted(folder.glob("*.py"))]
+
+
+WAYS = ("load", "loads")
+
+
+@pytest.mark.parametrize("path", source_files(), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_file_is_read_by_something_that_could_run_a_pickle(path):
+    running = (
+        "pickle.load",
+        "joblib.load",
+        "read_pickle",
+        "dill.load",
+        "marshal.load",
+        "shelve.open",
+    )
+    for name, keywords in calls_in(path):
+        assert not any(name == way or name.startswith(f"{way}s") for way in running), name
+        assert not name.endswith("read_pickle"), name
+        if name.endswith("torch.load"):
+            assert keywords.get("weights_only") is True, name
+        if name.endswith(("np.load", "numpy.load", "fromfile", "genfromtxt")):
+            assert not keywords.get("allow_pickle"), name
+        assert not name.endswith("load_model"), name  # Keras: weights only
+        assert keywords.get("safe_mode") is not False, name
