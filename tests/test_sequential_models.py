@@ -259,8 +259,8 @@ def test_training_saves_the_weights_and_a_loss_for_every_epoch(trained):
     _, model, _ = trained
     assert Path(model.save_model_path()).stat().st_size > 0
     losses = json.loads(Path(model.save_losses_path()).read_text(encoding="utf-8"))
-    assert losses == model.loss_history
-    assert list(losses) == ["losses"]
+    assert losses == {"model": model.model_name, **model.loss_history}
+    assert list(losses) == ["model", "losses"]
     assert len(losses["losses"]) == 2
     assert all(isinstance(loss, float) and 0 < loss < 10 for loss in losses["losses"])
 
@@ -324,7 +324,7 @@ def test_training_from_scratch_ignores_and_replaces_what_was_saved(
     assert "Loaded saved" not in capsys.readouterr().out
     assert len(model.loss_history["losses"]) == 1
     saved = json.loads(Path(model.save_losses_path()).read_text(encoding="utf-8"))
-    assert saved == model.loss_history != first.loss_history
+    assert saved["losses"] == model.loss_history["losses"] != first.loss_history["losses"]
 
 
 def test_fit_gets_one_hot_targets_and_the_hyperparameters(tmp_path, monkeypatch, eager):
