@@ -382,6 +382,8 @@ BOOSTING = (
 )
 
 RIGHT = (
+    student("right-second-forest", "no mistake: the second solution as it is", ()),
+    reference("right-reference-forest", "no mistake: the reference as it is", ()),
     student(
         "right-trees-with-fixed-state",
         "no mistake: random_state=0 for the trees, of which the contract says nothing",

@@ -105,4 +105,6 @@ MUTANTS = (
             "            v2.ToDtype(torch.float32, scale=True),\n            v2.Random",
         ),
     ),
+    student("right-second-transformations", "no mistake: the second solution as it is", ()),
+    reference("right-reference-transformations", "no mistake: the reference as it is", ()),
 )

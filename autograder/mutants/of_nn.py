@@ -608,6 +608,8 @@ BATCHES = (
 )
 
 RIGHT = (
+    student("right-second-net", "no mistake: the second solution as it is", ()),
+    reference("right-reference-net", "no mistake: the reference as it is", ()),
     student(
         "right-update-in-place",
         "no mistake: parameters are changed in place",

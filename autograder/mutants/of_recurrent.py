@@ -92,4 +92,8 @@ MUTANTS = (
         ("5.1.2",),
         ("Dense(self.vocab_size)", 'Dense(self.hp["lstm_units"])'),
     ),
+    student_rnn("right-second-rnn", "no mistake: the second solution as it is", ()),
+    student_lstm("right-second-lstm", "no mistake: the second solution as it is", ()),
+    reference_rnn("right-reference-rnn", "no mistake: the reference as it is", ()),
+    reference_lstm("right-reference-lstm", "no mistake: the reference as it is", ()),
 )
