@@ -144,8 +144,10 @@ def bootstrapping(task: Task) -> None:
         case.seed(5)
         if kind == "replaced":
             case.replace("forest._bootstrapping", "draw")
-        case.call("forest.bootstrapping", rows, columns, label=called, send=False)
+        for _ in range(2):  # the second call starts anew
+            case.call("forest.bootstrapping", rows, columns, label=called, send=False)
         loops[kind] = {name: case.get(f"forest.{name}") for name in LISTS}
+    stream, log = case.stream(), case.get("log")
     case = task.case("random_forest")
     put_forest(case, **settings)
     case.seed(seed)
@@ -191,14 +193,18 @@ def bootstrapping(task: Task) -> None:
         judge("plain", draws)
 
     def with_standin() -> None:
-        trees_drawn = range(trees)
-        judge(
-            "replaced",
-            [
-                (standins.pattern_rows(t, rows), standins.pattern_columns(t, columns))
-                for t in trees_drawn
-            ],
+        drawn = range(trees, 2 * trees)  # by the second call
+        patterns = [
+            (standins.pattern_rows(t, rows), standins.pattern_columns(t, columns)) for t in drawn
+        ]
+        judge("replaced", patterns)
+        seeds = [entry[3] for entry in task[log]]
+        hint = "seed once, before the first tree"
+        equal(
+            f"random_seed in calls of _bootstrapping by {called}", seeds, [None] * len(seeds), hint
         )
+        right = np.random.RandomState(seed).random_sample()
+        close(f"NumPy's stream after {called} with nothing drawn", task[stream], right, hint)
 
     task.part(1, "the three lists", like_reference, like_own_draws, with_standin)
     task.notes.append("your own _bootstrapping is taken as it is; it has its own item")
