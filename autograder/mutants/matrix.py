@@ -64,7 +64,8 @@ def disagreements(document: str, mutants: Collection[Mutant]) -> list[str]:
         missing = {i for numbers in items_for(mutant.file, False).values() for i in numbers}
         if not missing <= set(graded):
             found.append(f"{name} was not graded on {sorted(missing - set(graded))}")
-    if seen != [name for name in by_name if name in seen]:
+    in_order = [m.name for file in FILES for m in mutants if m.file == file]
+    if [name for name in seen if name in by_name] != [name for name in in_order if name in seen]:
         found.append("the rows are not in the catalogue's order")
     return found + [f"{name} has no row" for name in by_name if name not in seen]
 
