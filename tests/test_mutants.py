@@ -74,16 +74,17 @@ def test_the_kill_matrix_is_that_of_the_catalogue():
 
 def test_a_kill_matrix_that_is_out_of_date_is_noticed():
     mutants = [mutant for mutant in WRONG if mutant.file == "rnn.py"]
-    right = [(m, Outcome({"5.1.1": 0}, {"5.1.1": 2.2})) for m in mutants]
-    assert matrix.disagreements(matrix.written(right), mutants) == []
-    spared = [(m, Outcome({"5.1.1": 2.2}, {"5.1.1": 2.2})) for m in mutants]
-    assert len(matrix.disagreements(matrix.written(spared), mutants)) == len(mutants)
-    assert matrix.disagreements(matrix.written(right[1:]), mutants) == [
-        f"{mutants[0].name} has no row"
-    ]
-    assert matrix.disagreements(matrix.written(right), mutants[1:]) == [
-        f"{mutants[0].name} is no longer in the catalogue"
-    ]
+    lost, kept = (matrix.cells_of(Outcome({"5.1.1": n}, {"5.1.1": 2.2})) for n in (0, 2.2))
+    right = {mutant.name: lost for mutant in mutants}
+    document = matrix.written(right, mutants)
+    assert matrix.cells_in(document) == right
+    assert matrix.disagreements(document, mutants) == []
+    spared = matrix.written(dict.fromkeys(right, kept), mutants)
+    assert len(matrix.disagreements(spared, mutants)) == len(mutants)
+    first = mutants[0].name
+    assert matrix.disagreements(document, mutants[1:]) == [f"{first} is no longer in the catalogue"]
+    missing = matrix.written(right, mutants[1:])
+    assert matrix.disagreements(missing, mutants) == [f"{first} has no row"]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The kill matrix as a table: written from outcomes, and read again to be checked."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator
 
 from autograder.mutants.kill import Outcome, items_for
 from autograder.mutants.submission import FILES, Mutant
@@ -21,29 +21,36 @@ Written by `make mutants`; do not edit by hand.
 """
 
 
-def written(outcomes: Iterable[tuple[Mutant, Outcome]]) -> str:
-    """Return the document."""
-    outcomes = list(outcomes)
+Cells = dict[str, str]  # by item: LOST or KEPT; items that were not graded are missing
+
+
+def cells_of(outcome: Outcome) -> Cells:
+    """Return a row's cells."""
+    return {item: LOST if item in outcome.lost else KEPT for item in outcome.full}
+
+
+def cells_in(document: str) -> dict[str, Cells]:
+    """Return the cells of every row of a document, by the mutant's name."""
+    return {name: cells for name, _, _, cells in _rows(document)}
+
+
+def written(cells: dict[str, Cells], mutants: Collection[Mutant]) -> str:
+    """Return the document with a row for each mutant that has cells."""
     parts = [INTRODUCTION]
     for file in FILES:
-        rows = [(mutant, outcome) for mutant, outcome in outcomes if mutant.file == file]
+        rows = [mutant for mutant in mutants if mutant.file == file and mutant.name in cells]
         if rows:
-            parts.append(f"## {file}\n\n{_table(file, rows)}")
+            parts.append(f"## {file}\n\n{_table(file, rows, cells)}")
     return "\n".join(parts)
 
 
-def _table(file: str, rows: list[tuple[Mutant, Outcome]]) -> str:
+def _table(file: str, rows: list[Mutant], cells: dict[str, Cells]) -> str:
     items = [item for numbers in items_for(file, with_runs=True).values() for item in numbers]
     lines = [["mutant", "base", "mistake", *items], ["---"] * (3 + len(items))]
-    for mutant, outcome in rows:
-        lines.append([mutant.name, mutant.base[0], mutant.why, *(_cell(i, outcome) for i in items)])
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-
-
-def _cell(item: str, outcome: Outcome) -> str:
-    if item not in outcome.full:
-        return NOT_GRADED
-    return LOST if item in outcome.lost else KEPT
+    for mutant in rows:
+        graded = [cells[mutant.name].get(item, NOT_GRADED) for item in items]
+        lines.append([mutant.name, mutant.base[0], mutant.why, *graded])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def disagreements(document: str, mutants: Collection[Mutant]) -> list[str]:
@@ -70,7 +77,7 @@ def disagreements(document: str, mutants: Collection[Mutant]) -> list[str]:
     return found + [f"{name} has no row" for name in by_name if name not in seen]
 
 
-def _rows(document: str) -> Iterable[tuple[str, str, str, dict[str, str]]]:
+def _rows(document: str) -> Iterator[tuple[str, str, str, Cells]]:
     """Give every row's name, base, mistake, and the cells of the items it was graded on."""
     items: list[str] = []
     for line in document.splitlines():

@@ -411,7 +411,7 @@ BACKWARD = (
     student(
         "backward-without-update",
         "computes the gradients only",
-        ("1.1j", "1.1m", *RUNS),
+        ("1.1j", *RUNS),
         ("        self.update_weights(grads, use_momentum)\n", ""),
     ),
     student(
