@@ -32,7 +32,7 @@ FLOATS = (np.float64, np.float32)
 
 def examples(share):
     """Return a setting with a share of the profile's examples, for properties that cost more."""
-    return settings(max_examples=max(5, int(share * settings.default.max_examples)))
+    return settings(max_examples=max(20, int(share * settings.default.max_examples)))
 
 
 def finite_arrays(shape, low=None, high=None, dtypes=FLOATS):

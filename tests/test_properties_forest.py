@@ -42,6 +42,7 @@ def drawn_rows(rows, columns, classes, seed):
 
 
 @BOTH_WAYS
+@examples(0.5)
 @given(
     data=st.data(),
     rows=st.integers(1, 25),
@@ -68,7 +69,7 @@ def test_any_finite_features_are_learnt_from(way, data, rows, columns, classes, 
 
 
 @BOTH_WAYS
-@examples(0.5)
+@examples(0.1)
 @given(
     rows=st.integers(3, 25),
     columns=st.integers(1, 6),
