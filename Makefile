@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env data run test properties faults long-runs lint format autograder rehearse bench weights diagrams notebook pdf html check submission clean
+.PHONY: help env data run test properties faults long-runs lint format autograder rehearse mutants bench weights diagrams notebook pdf html check submission clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ autograder: $(READY)  ## make the zips for Gradescope in build/ (real data only)
 
 rehearse: autograder  ## run the zips as Gradescope does, at half a CPU and 768 MB (10 minutes)
 	@$(PY) -m autograder.rehearsal
+
+mutants: $(READY)  ## grade all wrong submissions, into autograder/KILL_MATRIX.md (half an hour)
+	@$(PY) -m autograder.mutants
 
 bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (minutes)
 	@$(PY) -m benchmarks
