@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from autograder import checks
+from autograder.channel import without_paths
 from autograder.checks.task import Task
 from autograder.data import MissingError
 from autograder.results import Results
@@ -204,7 +205,7 @@ def _output(task: Task) -> str:
     lines += [f"Note: {note}." for note in dict.fromkeys(task.notes)]
     if wrong and task.outcome and task.outcome.printed.strip():
         lines.append("Your code printed:\n" + _shortened(task.outcome.printed.strip(), 600))
-    return _shortened("\n".join(lines), MAX_OUTPUT)
+    return _shortened(without_paths("\n".join(lines)), MAX_OUTPUT)
 
 
 def _shortened(text: str, limit: int) -> str:

@@ -10,7 +10,6 @@ Started as ``python -I -S -B runner.py PLAN RESULTS`` with two descriptors.
 import importlib
 import os
 import random
-import re
 import sys
 import traceback
 import warnings
@@ -84,15 +83,10 @@ class Post:
         return {
             "type": kind.__name__[:80],
             "kinds": [base.__name__[:80] for base in kind.__mro__[:6]],
-            "text": without_paths(text)[:500],
+            "text": self.channel.without_paths(text)[:500],
             "name": str(getattr(error, "name", "") or "")[:100],
             "frames": frames[-4:],
         }
-
-
-def without_paths(text: str) -> str:
-    """Return a message in which only the last part of every path is left."""
-    return re.sub(r"(?:/[\w.+@-]+)+/([\w.+@-]+)", r"\1", text)
 
 
 class Case:
@@ -113,7 +107,8 @@ class Case:
                 except BaseException as raised:  # SystemExit and KeyboardInterrupt too
                     value, error = None, self.post.described(raised)
                 told = [
-                    (w.category.__name__[:80], without_paths(str(w.message))[:200]) for w in caught
+                    (w.category.__name__[:80], self.channel.without_paths(str(w.message))[:200])
+                    for w in caught
                 ]
             sent = value if step.get("send", True) else None
             self.post.send(id=step["id"], value=sent, error=error, warnings=told[:5])

@@ -106,6 +106,13 @@ def test_a_traceback_shows_the_students_lines_and_nobody_elses(tmp_path):
     assert "runner" not in output and str(tmp_path) not in output and "/" not in output
 
 
+def test_what_a_submission_prints_is_shown_without_paths(tmp_path):
+    silu = "import traceback; traceback.print_stack(); print('u / 2 is', 1); return None"
+    output = graded(tmp_path, silu=silu)["1.1a"]["output"]
+    assert "u / 2 is 1" in output and "line" in output
+    assert "/autograder" not in output and "hw4-check" not in output
+
+
 def test_when_the_time_of_a_submission_is_used_up_the_rest_says_so(tmp_path):
     content = autograder.grade(tmp_path, "programming", items=["1.1a"], budget=1)
     (tmp_path / "NN.py").write_text("import time; time.sleep(60)")
