@@ -10,7 +10,8 @@ from autograder.mutants import matrix
 from autograder.mutants.catalogue import CATALOGUE
 from autograder.mutants.kill import (
     MATRIX,
-    ON_THE_RUNS,
+    ON_SLOW_ITEMS,
+    SLOW,
     Outcome,
     grade_folder,
     items_for,
@@ -43,7 +44,7 @@ GRADED_HERE = (  # one of every group, one right one, and one that needs TensorF
 def test_names_are_unique_and_the_samples_exist():
     names = [mutant.name for mutant in CATALOGUE]
     assert len(set(names)) == len(names)
-    assert {*GRADED_HERE, *ON_THE_RUNS} <= set(names)
+    assert {*GRADED_HERE, *ON_SLOW_ITEMS} <= set(names)
 
 
 def test_every_programming_item_is_lost_by_some_mutant():
@@ -56,7 +57,7 @@ def test_every_programming_item_is_lost_by_some_mutant():
 def test_a_mutant_still_fits_its_base_and_is_python(mutant):
     compile(mutant.source(), mutant.name, "exec")
     loses_items_of_its_file = {
-        i for numbers in items_for(mutant.file, True).values() for i in numbers
+        i for numbers in items_for(mutant.file, SLOW).values() for i in numbers
     }
     assert mutant.loses <= loses_items_of_its_file
 
@@ -80,7 +81,8 @@ def test_a_kill_matrix_that_is_out_of_date_is_noticed():
     assert matrix.cells_in(document) == right
     assert matrix.disagreements(document, mutants) == []
     spared = matrix.written(dict.fromkeys(right, kept), mutants)
-    assert len(matrix.disagreements(spared, mutants)) == len(mutants)
+    assert len(matrix.disagreements(spared, mutants)) == len(mutants) + 1
+    assert matrix.disagreements(spared, mutants)[-1] == "no mutant lost 5.1.1"
     first = mutants[0].name
     assert matrix.disagreements(document, mutants[1:]) == [f"{first} is no longer in the catalogue"]
     missing = matrix.written(right, mutants[1:])
@@ -103,7 +105,7 @@ def test_a_mutant_loses_exactly_the_items_it_should(name, outcomes):
 @pytest.mark.parametrize("file", ["NN.py", "random_forest.py", "cnn_image_transformations.py"])
 def test_a_second_right_solution_gets_full_marks(file, tmp_path):
     write_base("student", tmp_path / "student")
-    outcome = grade_folder(tmp_path / "student", items_for(file, with_runs=False))
+    outcome = grade_folder(tmp_path / "student", items_for(file))
     assert outcome.full and outcome.kept == outcome.full
 
 
@@ -121,5 +123,5 @@ BLANK = {
 def test_a_submission_with_nothing_in_it_gets_nothing(file, tmp_path):
     write_base("student", tmp_path / "blank")
     (tmp_path / "blank" / file).write_text(BLANK[file])
-    outcome = grade_folder(tmp_path / "blank", items_for(file, with_runs=False))
+    outcome = grade_folder(tmp_path / "blank", items_for(file))
     assert outcome.full and outcome.kept == dict.fromkeys(outcome.full, 0)

@@ -14,9 +14,11 @@ from autograder.rubric import ITEMS, items_of
 
 MATRIX = ROOT / "autograder" / "KILL_MATRIX.md"
 
-# The long trainings take some 10 s each; of the mutants these are graded on them as well, one
-# or two for every way in which an item's mistake reaches a run, or must not.
-ON_THE_RUNS = frozenset(
+# Three trainings of 60,000 iterations, and forests of the bean data: 10 s each, or more. A mutant
+# is graded on a bean item if it must lose it. These are graded on all slow items of their file:
+# one or two for every way in which a mistake reaches them, or must not.
+SLOW = (*RUNS, "3.2", "3.4")
+ON_SLOW_ITEMS = frozenset(
     {
         "silu-of-minus-u",
         "silu-overflows",
@@ -33,9 +35,15 @@ ON_THE_RUNS = frozenset(
         "descent-ignores-dropout",
         "batches-not-wrapping",
         "batches-iteration-not-counted",
-        "silu-warns",
         "right-second-net",
-        "right-update-in-place",
+        "trees-by-gini",
+        "rows-without-replacement",
+        "fit-labels-not-resampled",
+        "oob-by-majority",
+        "predict-hard-votes",
+        "settings-too-small",
+        "boosting-alphas-not-kept",
+        "right-second-forest",
     }
 )
 
@@ -53,21 +61,26 @@ class Outcome:
         return frozenset(item for item in self.full if self.kept[item] < self.full[item])
 
 
-def items_for(file: str, with_runs: bool) -> dict[str, tuple[str, ...]]:
+def items_for(file: str, slow: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
     """Return the items that depend on a file, by assignment, each in one assignment only.
 
     Parameters
     ----------
     file : str
-    with_runs : bool
-        Whether to take the trainings of 60,000 iterations as well.
+    slow : collection of str
+        Those of the slow items to take as well.
     """
     found: dict[str, tuple[str, ...]] = {}
     for item in ITEMS:
-        if file in item.files and (with_runs or item.number not in RUNS):
+        if file in item.files and (item.number not in SLOW or item.number in slow):
             assignment = item.assignments[0]
             found[assignment] = (*found.get(assignment, ()), item.number)
     return found
+
+
+def slow_items_of(mutant: Mutant) -> Collection[str]:
+    """Return the slow items a mutant is graded on."""
+    return SLOW if mutant.name in ON_SLOW_ITEMS else mutant.loses & {"3.2", "3.4"}
 
 
 def grade_folder(folder: Path, items: dict[str, Collection[str]]) -> Outcome:
@@ -89,22 +102,23 @@ def grade_folder(folder: Path, items: dict[str, Collection[str]]) -> Outcome:
     return Outcome(kept, full)
 
 
-def kill(mutant: Mutant, with_runs: bool = False) -> Outcome:
-    """Grade a mutant on every item of its file."""
+def kill(mutant: Mutant, slow: bool = False) -> Outcome:
+    """Grade a mutant on every item of its file, if wanted on its slow ones too."""
+    items = items_for(mutant.file, slow_items_of(mutant) if slow else ())
     with tempfile.TemporaryDirectory(prefix="hw4-mutant-") as folder:
         mutant.write(Path(folder) / "submission")
-        return grade_folder(Path(folder) / "submission", items_for(mutant.file, with_runs))
+        return grade_folder(Path(folder) / "submission", items)
 
 
 def kill_all(
-    mutants: Iterable[Mutant], runs: Collection[str] = (), jobs: int | None = None
+    mutants: Iterable[Mutant], slow: bool = False, jobs: int | None = None
 ) -> Iterator[tuple[Mutant, Outcome]]:
-    """Grade mutants side by side; those named in runs on the long trainings too."""
+    """Grade mutants side by side."""
     mutants = list(mutants)
     # processes, because checks use NumPy's global stream; spawned, because callers have threads
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs or os.cpu_count(), context) as pool:
-        outcomes = pool.map(kill, mutants, [mutant.name in runs for mutant in mutants])
+        outcomes = pool.map(kill, mutants, [slow] * len(mutants))
         yield from zip(mutants, outcomes, strict=True)
 
 
