@@ -4,17 +4,22 @@ The machine may be noisy, so nothing is timed alone: ours and the rival alternat
 counts is the ratio of each pair. A row whose median ratio misses its goal says so.
 """
 
+import contextlib
+import io
 import json
+import math
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 FASTER = "at least {:g} x as fast"
 NOT_SLOWER = "at most {:g} x its time"
+LIBRARIES = ("numpy", "scikit-learn", "torch", "tensorflow-cpu", "keras", "jax")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,98 @@ class Row:
     seconds: float
     rival_seconds: float
     reached: bool
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A row that could not be timed here.
+
+    Attributes
+    ----------
+    what, rival : str
+        As in ``Row``.
+    reason : str
+    """
+
+    what: str
+    rival: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that has a goal but no rival.
+
+    Attributes
+    ----------
+    what, goal, value : str
+        For the table.
+    reached : bool
+    """
+
+    what: str
+    goal: str
+    value: str
+    reached: bool
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How time and memory grow with the size of the work.
+
+    Attributes
+    ----------
+    what, unit : str
+        What is timed, and what its size counts.
+    sizes : tuple of int
+    seconds : tuple of float
+        Median time at each size.
+    megabytes : tuple of float
+        Most memory taken beyond what the process had before; NaN where the system does not
+        tell.
+    """
+
+    what: str
+    unit: str
+    sizes: tuple[int, ...]
+    seconds: tuple[float, ...]
+    megabytes: tuple[float, ...]
+
+    @property
+    def exponent(self) -> float:
+        """Slope of log time over log size by least squares: 1 for a straight line through 0."""
+        return statistics.linear_regression(
+            [math.log(size) for size in self.sizes], [math.log(time) for time in self.seconds]
+        ).slope
+
+
+def measure_growth(
+    what: str, unit: str, sizes: Sequence[int], work: Callable[[int], object], repeats: int = 3
+) -> Growth:
+    """Time a piece of work at several sizes, after a warm-up at the smallest.
+
+    Parameters
+    ----------
+    what, unit : str
+        For the table.
+    sizes : sequence of int
+        In ascending order.
+    work : callable
+        Does the work of the size it is given.
+    repeats : int
+        Times at each size; the median counts.
+
+    Returns
+    -------
+    Growth
+    """
+    work(sizes[0])
+    seconds, megabytes = [], []
+    for size in sizes:
+        before = _restart_peak_memory()
+        seconds.append(statistics.median(_seconds(partial(work, size)) for _ in range(repeats)))
+        megabytes.append(_memory("VmHWM") - before)
+    return Growth(what, unit, tuple(sizes), tuple(seconds), tuple(megabytes))
 
 
 def compare(
@@ -91,42 +188,94 @@ def compare(
     )
 
 
-def markdown(rows: list[Row]) -> str:
-    """Return the rows as a Markdown table, under the machine and the versions."""
+def markdown(results: Sequence[Row | Missing | Figure | Growth]) -> str:
+    """Return the results as Markdown tables, under the machine and the versions."""
     lines = [
         ", ".join(f"{name} {value}" for name, value in machine().items()),
         "",
         "| what | rival | goal | ratio (min to max) | ours | rival's | |",
         "| --- | --- | --- | --- | --- | --- | --- |",
+        *(_line(result) for result in results if not isinstance(result, Growth)),
     ]
-    for row in rows:
-        lines.append(
-            f"| {row.what} | {row.rival} | {row.goal} "
-            f"| {row.ratio:.2f} ({row.lowest:.2f} to {row.highest:.2f}) "
-            f"| {_duration(row.seconds)} | {_duration(row.rival_seconds)} "
-            f"| {'reached' if row.reached else 'FALLS SHORT'} |"
-        )
+    growths = [result for result in results if isinstance(result, Growth)]
+    if growths:
+        lines += [
+            "",
+            "| how cost grows | size: time, peak memory | exponent (1 is a straight line) |",
+            "| --- | --- | --- |",
+            *(_growth_line(growth) for growth in growths),
+        ]
     return "\n".join(lines) + "\n"
 
 
-def write(rows: list[Row], folder: Path) -> list[Path]:
-    """Write the table as benchmarks.md and benchmarks.json into a folder."""
+def _line(result: Row | Missing | Figure) -> str:
+    verdict = "reached" if getattr(result, "reached", False) else "FALLS SHORT"
+    if isinstance(result, Missing):
+        return f"| {result.what} | {result.rival} | | | | | not timed: {result.reason} |"
+    if isinstance(result, Figure):
+        return f"| {result.what} | | {result.goal} | | {result.value} | | {verdict} |"
+    return (
+        f"| {result.what} | {result.rival} | {result.goal} "
+        f"| {result.ratio:.2f} ({result.lowest:.2f} to {result.highest:.2f}) "
+        f"| {duration(result.seconds)} | {duration(result.rival_seconds)} | {verdict} |"
+    )
+
+
+def _growth_line(growth: Growth) -> str:
+    points = "; ".join(
+        f"{size:,}: {duration(seconds)}, {megabytes:,.0f} MB"
+        for size, seconds, megabytes in zip(
+            growth.sizes, growth.seconds, growth.megabytes, strict=True
+        )
+    )
+    return f"| {growth.what}, by {growth.unit} | {points} | {growth.exponent:.2f} |"
+
+
+def write(results: Sequence[Row | Missing | Figure | Growth], folder: Path) -> list[Path]:
+    """Write the tables as benchmarks.md and benchmarks.json into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     as_text, as_data = folder / "benchmarks.md", folder / "benchmarks.json"
-    as_text.write_text(markdown(rows), encoding="utf-8")
-    content = {"machine": machine(), "rows": [asdict(row) for row in rows]}
+    as_text.write_text(markdown(results), encoding="utf-8")
+    content = {"machine": machine(), "results": [to_data(result) for result in results]}
     as_data.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return [as_text, as_data]
 
 
+def to_data(result: Row | Missing | Figure | Growth) -> dict:
+    """Return a result as plain data that ``from_data`` reads."""
+    return {"kind": type(result).__name__, **asdict(result)}
+
+
+def from_data(data: dict) -> Row | Missing | Figure | Growth:
+    """Return the result that ``to_data`` wrote."""
+    kinds = {kind.__name__: kind for kind in (Row, Missing, Figure, Growth)}
+    fields = {key: value for key, value in data.items() if key != "kind"}
+    return kinds[data["kind"]](**fields)
+
+
 def machine() -> dict[str, str]:
     """Return what the figures depend on: processor, Python and the libraries."""
-    libraries = ("numpy", "scikit-learn", "torch", "keras")
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": _processor(),
         "Python": platform.python_version(),
-        **{library: version(library) for library in libraries},
+        **{library: _version(library) for library in LIBRARIES},
     }
+
+
+def quietly(function: Callable, *args: object, **kwargs: object) -> object:
+    """Call a function without its prints."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return function(*args, **kwargs)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a short text with a fitting unit."""
+    if seconds >= 1000:
+        return f"{seconds:,.0f} s"
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} µs"
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -135,8 +284,34 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _duration(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-6:.3g} µs"
+def _processor() -> str:
+    """Return the processor's name and the number of cores."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        name = f"{names[0]}, {len(names)} cores" if names else name
+    return name
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _restart_peak_memory() -> float:
+    """Let the peak count from now on; return the memory in use, in MB."""
+    with contextlib.suppress(OSError):  # Linux only
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _memory("VmRSS")
+
+
+def _memory(field: str) -> float:
+    """Return a field of this process' memory status in MB, or NaN where there is none."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith(field):
+                return int(line.split()[1]) / 1000
+    return math.nan

@@ -11,12 +11,14 @@ import numpy as np
 SIZES = (8, 15, 7, 3)
 
 
-def textbook_training(x, y, iterations, dropout_prob=0.0, batch_size=None):
-    """Train the net of Question 1 as its formulas stand in a book; return all losses.
+def textbook_training(x, y, iterations, dropout_prob=0.0, batch_size=None, momentum=0.0):
+    """Train the net of Question 1 as its formulas stand in a book.
 
     The sigmoid is computed again in the derivative, and the loss at every iteration.
+    Returns all losses, and the parameters after the last iteration.
     """
     p = _initial_parameters()
+    change = {key: np.zeros_like(value) for key, value in p.items()}
     losses = []
     for iteration in range(iterations):
         xb, yb = x, y
@@ -39,9 +41,11 @@ def textbook_training(x, y, iterations, dropout_prob=0.0, batch_size=None):
             d_o1 = d_o1 * mask / (1 - dropout_prob)
         d1 = d_o1 * _silu_slope(u1)
         for layer, (inputs, delta) in enumerate(((xb, d1), (o1, d2), (o2, d3)), start=1):
-            p[f"theta{layer}"] = p[f"theta{layer}"] - 0.01 * inputs.T @ delta
-            p[f"b{layer}"] = p[f"b{layer}"] - 0.01 * np.sum(delta, axis=0)
-    return losses
+            for key, g in ((f"theta{layer}", inputs.T @ delta), (f"b{layer}", np.sum(delta, 0))):
+                if momentum > 0:
+                    g = change[key] = momentum * change[key] + g
+                p[key] = p[key] - 0.01 * g
+    return losses, p
 
 
 def torch_training(x, y, iterations):
@@ -61,6 +65,34 @@ def torch_training(x, y, iterations):
         loss.backward()
         optimizer.step()
     return loss.item()
+
+
+def jax_training(iterations):
+    """Return a function of x and y that trains the net with JAX and returns the last loss.
+
+    The whole loop is one compiled program in float64; call it once before timing it.
+    """
+    import jax
+    from jax import numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+
+    def loss_of(p, x, y):
+        o1 = jax.nn.silu(x @ p["theta1"] + p["b1"])
+        o2 = jax.nn.silu(o1 @ p["theta2"] + p["b2"])
+        y_hat = jax.nn.softmax(o2 @ p["theta3"] + p["b3"])
+        return -jnp.mean(jnp.sum(y * jnp.log(y_hat + 1e-15), axis=1))
+
+    @jax.jit
+    def train(p, x, y):
+        def step(_, state):
+            loss, gradients = jax.value_and_grad(loss_of)(state[0], x, y)
+            return jax.tree.map(lambda w, g: w - 0.01 * g, state[0], gradients), loss
+
+        return jax.lax.fori_loop(0, iterations, step, (p, jnp.zeros(())))[1]
+
+    start = {key: jnp.asarray(value) for key, value in _initial_parameters().items()}
+    return lambda x, y: float(train(start, jnp.asarray(x), jnp.asarray(y)))
 
 
 def sklearn_training(x, y, iterations):
@@ -140,6 +172,11 @@ def nested_loop_windows(text, length):
             x[i, j] = indices[text[i + j]]
         y[i, 0] = indices[text[i + length]]
     return x, y
+
+
+def nested_loop_text_windows(cleaned):
+    """Return windows, next characters and vocabulary of a cleaned text, element by element."""
+    return *nested_loop_windows(cleaned, 30), sorted(set(cleaned))
 
 
 def predict_per_character(generator, model, prompt, length):

@@ -27,7 +27,6 @@ CELL_SECONDS = 3600
 QUIET = {
     "TQDM_DISABLE": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 
@@ -76,9 +75,14 @@ def execute(
         on_cell_start=announce,
     )
     hashes = sources.fingerprint(notebook)  # before: a module may change while cells run
-    client.execute(env={**os.environ, **QUIET})
+    client.execute(env=kernel_environment())
     sources.record(notebook, hashes)
     return notebook
+
+
+def kernel_environment() -> dict[str, str]:
+    """Return the environment of the kernel: this process' own, without progress bars."""
+    return {**os.environ, **QUIET}
 
 
 def save(notebook: nbformat.NotebookNode, path: str | os.PathLike) -> None:

@@ -1,0 +1,90 @@
+"""Question 3: predictions and fitting of the forest on the beans."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks import rivals
+from benchmarks.harness import Growth, Row, compare, measure_growth
+from random_forest import RandomForest
+from utilities import datasets
+
+SEED = 4641 + 7641
+SETTINGS = (15, 13, 1.0)
+
+
+def rows() -> Iterator[Row]:
+    """Time the three predictions against loops, and fit against scikit-learn's forest."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    X, X_test, y, y_test = beans()
+    bagged, boosted = (RandomForest(*SETTINGS, random_seed=SEED) for _ in range(2))
+    bagged.fit(X, y)
+    boosted.adaboost(X, y)
+
+    def ours(rows: slice = slice(None)) -> tuple:
+        return (
+            bagged.OOB_score(X_test[rows], y_test[rows]),
+            bagged.predict(X_test[rows]).tolist(),
+            boosted.predict_adaboost(X_test[rows]).tolist(),
+        )
+
+    def rival(rows: slice = slice(None)) -> tuple:
+        return (
+            rivals.row_by_row_oob_score(bagged, X_test[rows], y_test[rows]),
+            rivals.row_by_row_predict(bagged, X_test[rows]).tolist(),
+            rivals.row_by_row_predict_adaboost(boosted, X_test[rows], 7).tolist(),
+        )
+
+    few = slice(0, 300)
+    assert ours(few) == rival(few)
+    yield compare(
+        f"OOB_score, predict and predict_adaboost on {len(X_test):,} rows, 15 trees",
+        "row-by-row loops",
+        ours,
+        rival,
+        200,
+        pairs=2,
+    )
+    yield compare(
+        "fit of 15 trees",
+        "scikit-learn ExtraTreesClassifier, same depth",
+        lambda: RandomForest(*SETTINGS, random_seed=SEED).fit(X, y),
+        lambda: ExtraTreesClassifier(
+            15, criterion="entropy", max_depth=13, max_features="sqrt", bootstrap=True
+        ).fit(X, y),
+        1.1,
+        at_most=True,
+        pairs=15,
+    )
+
+
+def growth() -> Iterator[Growth]:
+    """Time fitting against the rows and against the trees."""
+    X, _, y, _ = beans()
+    rng = np.random.default_rng(0)
+
+    def fit_rows(count: int) -> None:
+        # rows beyond the data are measured beans, each moved a little, so that all differ
+        drawn = np.arange(count) % len(X)
+        noise = 1 + 1e-3 * rng.standard_normal((count, X.shape[1]))
+        RandomForest(*SETTINGS, random_seed=SEED).fit(X[drawn] * noise, y[drawn])
+
+    def fit_trees(count: int) -> None:
+        RandomForest(count, *SETTINGS[1:], random_seed=SEED).fit(X, y)
+
+    yield measure_growth(
+        "forest fit, 15 trees", "rows", (9_119, 18_238, 36_476, 72_952, 145_904), fit_rows
+    )
+    yield measure_growth("forest fit, 9,119 rows", "trees", (15, 30, 60, 120, 240), fit_trees)
+
+
+def beans() -> tuple[np.ndarray, ...]:
+    """Return the course's split: training and test features, then labels."""
+    from sklearn.model_selection import train_test_split
+
+    table = datasets.load_dry_beans()
+    labels = np.unique(table["Class"], return_inverse=True)[1]
+    return train_test_split(
+        table.drop(columns="Class").values, labels, test_size=0.33, random_state=42
+    )

@@ -1,0 +1,119 @@
+"""Question 5: text windows, training and writing; and the import of the local tests."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+
+from base_sequential_model import tf
+from benchmarks import rivals
+from benchmarks.harness import Growth, Row, compare, measure_growth, quietly
+from lstm import LSTM
+from rnn import RNN
+from text_generator import TextGenerator
+from utilities import datasets
+from utilities.utils import clean_text, preprocess_text_data, text_windows, trim_to_markers
+
+BATCHES = 100  # of an epoch's 799
+CHARACTERS = 50
+
+
+def rows() -> Iterator[Row]:
+    """Time windows, an eighth of an epoch of training, writing, and the import of TestNN."""
+    text = datasets.load_macbeth()
+    data, cleaned = preprocess_text_data(text), clean_text(text)
+    x, y = rivals.nested_loop_windows(cleaned, data["sequence_len"])
+    np.testing.assert_array_equal(data["x"], x)
+    np.testing.assert_array_equal(data["y"], y)
+    yield compare(
+        "windows of preprocess_text_data on Macbeth",
+        "nested loops",
+        lambda: text_windows(cleaned),
+        lambda: rivals.nested_loop_windows(cleaned, data["sequence_len"]),
+        100,
+        pairs=5,
+    )
+    for kind in (RNN, LSTM):
+        yield _training(kind, data)
+    for kind in (RNN, LSTM):
+        yield _writing(kind, data, cleaned)
+    yield _importing()
+
+
+def growth() -> Iterator[Growth]:
+    """Time preprocessing of the play, repeated, up to 100 MB."""
+    play = trim_to_markers(datasets.load_macbeth())
+    body = play[play.index("\n") : play.rindex("\n")]  # without the marker lines
+
+    def prepare(megabytes: int) -> None:
+        length = megabytes * 1_000_000
+        preprocess_text_data((body * (length // len(body) + 1))[:length])
+
+    yield measure_growth("preprocess_text_data", "MB of text", (1, 10, 100), prepare)
+
+
+def _training(kind: type, data: dict) -> Row:
+    """Time training batches of the model as ``train`` does them against plain Keras."""
+    tf.keras.utils.set_random_seed(0)
+    model = kind(data["vocab_size"], data["sequence_len"])
+    size = model.hp["batch_size"]
+    x = np.array(data["x"][: BATCHES * size], dtype=np.int32)
+    targets = np.eye(data["vocab_size"], dtype=np.float32)[data["y"][: len(x), 0]]
+    model.build_model()
+    ours, start = model._quickest_net(), model.model.get_weights()
+
+    def losses_of(net: tf.keras.Sequential) -> list[float]:
+        model.model.set_weights(start)
+        net.compile(optimizer=tf.keras.optimizers.SGD(0.1), loss="categorical_crossentropy")
+        return net.fit(x[: 8 * size], targets[: 8 * size], size, shuffle=False, verbose=0).history[
+            "loss"
+        ]
+
+    # by plain gradient steps: RMSprop lets rounding grow, and two runs of Keras differ as much
+    np.testing.assert_allclose(losses_of(ours), losses_of(model.model), rtol=1e-4)
+    for net in (ours, model.model):
+        model.model.set_weights(start)
+        optimizer = tf.keras.optimizers.RMSprop(learning_rate=model.hp["learning_rate"])
+        net.compile(optimizer=optimizer, loss="categorical_crossentropy")
+    return compare(
+        f"{BATCHES} training batches ({model.model_name})",
+        "plain Keras fit",
+        lambda: ours.fit(x, targets, size, verbose=0),
+        lambda: model.model.fit(x, targets, size, verbose=0),
+        1.5,
+        pairs=3,
+    )
+
+
+def _writing(kind: type, data: dict, cleaned: str) -> Row:
+    """Time generated characters; that both draw alike is tested in tests/test_text_generator.py."""
+    model = kind(data["vocab_size"], data["sequence_len"])
+    quietly(model.train, data["x"], data["y"])
+    generator = TextGenerator(data["char_indices"], data["indices_char"], data["sequence_len"])
+    prompt = cleaned[: data["sequence_len"]]
+    return compare(
+        f"{CHARACTERS} generated characters ({model.model_name})",
+        "model.predict for each",
+        lambda: quietly(generator.generate, model, prompt, CHARACTERS),
+        lambda: rivals.predict_per_character(generator, model, prompt, CHARACTERS),
+        30,
+        pairs=3,
+    )
+
+
+def _importing() -> Row:
+    """Time the import of TestNN in a fresh interpreter."""
+
+    def run(code: str) -> None:
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+    everything = "import torch, torchvision, tensorflow, sklearn, pandas, matplotlib.pyplot"
+    return compare(
+        "from utilities.localtests import TestNN, fresh interpreter",
+        "importing everything",
+        lambda: run("from utilities.localtests import TestNN"),
+        lambda: run(everything),
+        10,
+        pairs=3,
+    )
