@@ -8,6 +8,26 @@ from torch import nn
 
 DROPOUT = 0.2
 NEGATIVE_SLOPE = 0.01
+POOLED_SIZE = (7, 7)
+
+
+class Dropout(nn.Dropout):
+    """PyTorch's dropout, on a processor drawn with 16 random bits for each element.
+
+    One 64-bit draw serves four elements, where ``nn.Dropout`` takes a draw and a
+    conversion for each and so spends a fifth of a training step. The probability is
+    rounded to a multiple of 2^-16.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x with each element dropped with probability p, the others scaled up."""
+        if not self.training or x.device.type != "cpu" or not 0 < self.p < 1:
+            return super().forward(x)
+        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        noise = torch.empty_like(x, dtype=torch.int16)  # laid out in memory as x is
+        noise.as_strided((x.numel(),), (1,)).copy_(words.view(torch.int16)[: x.numel()])
+        is_kept = noise >= min(round(self.p * 2**16) - 2**15, 2**15 - 1)
+        return x * is_kept.to(x.dtype).mul_(1 / (1 - self.p))
 
 
 class CNN(nn.Module):
@@ -29,20 +49,20 @@ class CNN(nn.Module):
             *_convolution(1, 8),
             *_convolution(8, 32),
             nn.MaxPool2d(2),
-            nn.Dropout(DROPOUT),
+            Dropout(DROPOUT),
             *_convolution(32, 32),
             *_convolution(32, 64),
             nn.MaxPool2d(2),
-            nn.Dropout(DROPOUT),
+            Dropout(DROPOUT),
         )
-        self.avg_pooling = nn.AdaptiveAvgPool2d((7, 7))
+        self.avg_pooling = nn.AdaptiveAvgPool2d(POOLED_SIZE)
         self.classifier = nn.Sequential(
             nn.Linear(64 * 7 * 7, 256),
             nn.LeakyReLU(NEGATIVE_SLOPE),
-            nn.Dropout(DROPOUT),
+            Dropout(DROPOUT),
             nn.Linear(256, 128),
             nn.LeakyReLU(NEGATIVE_SLOPE),
-            nn.Dropout(DROPOUT),
+            Dropout(DROPOUT),
             nn.Linear(128, 10),
         )
 
@@ -66,7 +86,9 @@ class CNN(nn.Module):
         """
         _check_images(x)
         x = x.to(self.classifier[0].weight.dtype)
-        x = self.avg_pooling(self.feature_extractor(x))  # (N, 64, 7, 7)
+        x = self.feature_extractor(x)  # (N, 64, H / 4, W / 4)
+        if x.shape[-2:] != POOLED_SIZE:  # else each average would be of one pixel
+            x = self.avg_pooling(x)  # (N, 64, 7, 7)
         return self.classifier(torch.flatten(x, start_dim=1))  # (N, 10)
 
 

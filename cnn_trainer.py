@@ -339,7 +339,10 @@ class Trainer:
         loader = make_loader(self.trainset, self.batch_size, self.device, shuffle=True)
         test_loader = make_loader(self.testset, EVALUATION_BATCH, self.device, shuffle=False)
         optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.init_lr, weight_decay=WEIGHT_DECAY
+            self.model.parameters(),
+            lr=self.init_lr,
+            weight_decay=WEIGHT_DECAY,
+            fused=self.device.type in ("cpu", "cuda"),
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,

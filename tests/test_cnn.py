@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision.datasets import FashionMNIST
 from torchvision.transforms import v2
 
-from cnn import CNN
+from cnn import CNN, Dropout
 from cnn_image_transformations import (
     create_testing_transformations,
     create_training_transformations,
@@ -130,7 +130,7 @@ def _plain(layer):
     """Describe an activation or a dropout, which have one number each."""
     if isinstance(layer, nn.LeakyReLU):
         return "leaky", layer.negative_slope
-    assert type(layer) is nn.Dropout
+    assert isinstance(layer, nn.Dropout)
     return "dropout", layer.p
 
 
@@ -179,6 +179,38 @@ def test_dropout_acts_in_training_only():
     assert not torch.equal(model(x), model(x))
     model.eval()
     assert torch.equal(model(x), model(x))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_quick_dropout_drops_each_element_with_its_probability(layout, dtype):
+    torch.manual_seed(0)
+    x = torch.ones(64, 32, 14, 14, dtype=dtype).to(memory_format=layout)
+    y = Dropout(0.2)(x)
+    assert y.dtype == dtype
+    assert y.is_contiguous(memory_format=layout)
+    # what is kept is scaled up; bfloat16 has eight digits
+    assert torch.isin(y.double(), torch.tensor([0.0, 1.25], dtype=torch.float64)).all()
+    dropped = (y == 0).flatten().double()
+    # one 64-bit draw serves four elements: look at each of the four apart, and at neighbours
+    for lane in dropped.view(-1, 4).T:
+        spread = 5 * (0.2 * 0.8 / len(lane)) ** 0.5  # five standard deviations
+        assert abs(lane.mean() - 0.2) < spread
+    assert abs((dropped[1:] * dropped[:-1]).mean() - 0.04) < 5 * (0.04 / len(dropped)) ** 0.5
+
+
+def test_the_quick_dropout_is_seeded_and_passes_gradients_where_it_keeps():
+    x = torch.rand(3, 5, 7, requires_grad=True)  # 105 elements: no multiple of four
+    torch.manual_seed(1)
+    first = Dropout(0.5)(x)
+    torch.manual_seed(1)
+    again = Dropout(0.5)(x)
+    assert torch.equal(first, again)
+    first.sum().backward()
+    assert torch.equal(x.grad, 2.0 * (first != 0))
+    assert torch.equal(Dropout(0.5).eval()(x), x)
+    assert torch.equal(Dropout(0.0)(x), x)
+    assert not Dropout(1.0)(x).any()
 
 
 def test_every_parameter_gets_a_gradient():
