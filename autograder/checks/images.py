@@ -51,6 +51,7 @@ def transforms(task: Task) -> None:
         )
         degrees = as_array("degrees of RandomRotation", inner[0]["attributes"]["degrees"], (2,))
         close("degrees of RandomRotation", degrees, (-36, 36))
+        behaviour()  # a description can be forged, so it has to be true
 
     def behaviour() -> None:
         _judge_frequencies(task[values["training"]], pixels)

@@ -34,17 +34,24 @@ def lstm(task: Task) -> None:
 def _recurrent(task: Task, file: str, name: str) -> None:
     sizes = (VOCABULARY, int(task.rng.integers(40, 80)))
     planned = {size: _plan(task.plan, file, name, size) for size in sizes}
+    weights = _draw_weights(task.rng, name)
+    x = task.rng.integers(VOCABULARY, size=(5, LENGTH))
+    nets = [_plan_output(task.plan, file, name, weights, x, own) for own in (False, True)]
     task.run(**LIMITS)
     expected_hp = {**HYPERPARAMETERS, f"{name.lower()}_units": 128}
 
     def hyperparameters() -> None:
         equal(f"hp of {name}({VOCABULARY}, {LENGTH})", task[planned[VOCABULARY]["hp"]], expected_hp)
 
-    def layers() -> None:
+    def layers(output: int) -> None:
         for size, steps in planned.items():
             called = f"define_model() of {name}(vocab_size={size}, max_input_len={LENGTH})"
             wanted = [_resized(layer, size) for layer in _reference_layers(file, name, task.skip)]
             _judge_layers(called, task[steps["defined"]], wanted)
+        # a description can be forged, so the net has to do what it says
+        called = f"predictions of {name}({VOCABULARY}, {LENGTH})'s net with given weights"
+        # thirty steps in float32 keep four digits and more
+        close(called, task[output], _forward(name, weights, x), rtol=1e-2, atol=1e-4)
 
     def built() -> None:
         for size, steps in planned.items():
@@ -60,7 +67,7 @@ def _recurrent(task: Task, file: str, name: str) -> None:
             _judge_loss(called, task[steps["loss"]])
 
     task.part(0.2, "hyperparameters", hyperparameters)
-    task.part(0.5, "layers", layers)
+    task.part(0.5, "layers", lambda: layers(nets[0]), lambda: layers(nets[1]))
     task.part(0.3, "compiled and built", built)
 
 
@@ -80,6 +87,51 @@ def _plan(plan: Plan, file: str, name: str, size: int) -> dict[str, int]:
     steps["rate"] = case.get("net.model.optimizer.learning_rate")
     steps["loss"] = case.get("net.model.loss")
     return steps
+
+
+def _plan_output(
+    plan: Plan, file: str, name: str, weights: list[np.ndarray], x: np.ndarray, own: bool
+) -> int:
+    """Plan predictions with given weights, of the net as defined or as the student built it."""
+    case = plan.case(file)
+    case.new("net", f"{file}.{name}", vocab_size=VOCABULARY, max_input_len=LENGTH)
+    case.call("net.set_hyperparameters", send=False)
+    if own:
+        case.call("net.build_model", send=False)
+    else:
+        case.call("net.define_model", as_="made", send=False)
+        case.call("made.build", (None, LENGTH), send=False)
+    net = "net.model" if own else "made"
+    case.call(f"{net}.set_weights", weights, send=False, label="set_weights with drawn weights")
+    return case.call(f"{net}.predict_on_batch", x, label="predicting with drawn weights")
+
+
+def _draw_weights(rng: np.random.Generator, name: str) -> list[np.ndarray]:
+    """Draw weights in Keras's order, small enough for no unit to saturate."""
+    gates = {"RNN": 1, "LSTM": 4}[name]
+    shapes = [(VOCABULARY, 256), (256, 128 * gates), (128, 128 * gates), (128 * gates,)]
+    shapes += [(128, VOCABULARY), (VOCABULARY,)]
+    return [rng.normal(scale=0.08, size=shape).astype(np.float32) for shape in shapes]
+
+
+def _forward(name: str, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Return what the net must predict (N, V), worked out step by step."""
+    embedding, kernel, recurrent, bias, dense, dense_bias = (w.astype(float) for w in weights)
+    h = c = np.zeros((len(x), len(recurrent)))
+    for indices in x.T:
+        z = embedding[indices] @ kernel + h @ recurrent + bias
+        if name == "RNN":
+            h = np.tanh(z)
+        else:
+            i, f, g, o = np.split(z, 4, axis=1)  # input, forget, candidate, output
+            c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+            h = _sigmoid(o) * np.tanh(c)
+    exponentials = np.exp(h @ dense + dense_bias)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def _sigmoid(u: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-u))
 
 
 @cache
