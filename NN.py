@@ -151,7 +151,7 @@ class NeuralNet:
         Notes
         -----
         silu(u) = u sigmoid(u) with sigmoid(u) = 1 / (1 + exp(-u)), within 4 units in the
-        last place (or one of the smallest float, below u = -700).
+        last place (or 4e-321, below u = -708).
         """
         return _in_double(lambda u: _silu_and_slope(u)[0], _as_finite(u, "u"))
 

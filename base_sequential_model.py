@@ -321,7 +321,7 @@ class BaseSequentialModel:
         losses = self.loss_history["losses"]
         _, ax = plt.subplots()
         ax.plot(range(1, len(losses) + 1), losses, marker="o")
-        ax.set(xlabel="epoch", ylabel="training loss (nats per character)")
+        ax.set(xlabel="Epoch", ylabel="Training loss (nats per character)")
         ax.set_title(f"{self.model_name} training loss")
         ax.xaxis.get_major_locator().set_params(integer=True)
 

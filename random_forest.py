@@ -286,7 +286,8 @@ class RandomForest:
         order = order[importances[order] > 0]
         _, ax = plt.subplots()
         ax.bar(names[order], importances[order])
-        ax.set(xlabel="feature", ylabel="importance (all sum to 1)")
+        ax.set(xlabel="Feature", ylabel="Importance (all sum to 1)")
+        ax.grid(visible=False, axis="x")
         ax.set_title("Feature importances of one tree")
         plt.setp(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
 

@@ -57,7 +57,7 @@ TEXT_WIDTH = 672  # CSS pixels between the margins of the paper, 7 inches
 # What the README shows: file and title of the figure in the notebook.
 README_FIGURES = {
     "readme_momentum.png": "Gradient descent with and without momentum",
-    "readme_cnn.png": "Fashion-MNIST",
+    "readme_cnn.png": "CNN: training and validation",
     "readme_forest.png": "Random forest, test beans",
     "readme_kernel.png": "Nine points with the kernel (x\N{MIDDLE DOT}z)\N{SUPERSCRIPT TWO}",
 }
