@@ -283,6 +283,20 @@ def test_exit_hooks_and_threads_do_not_delay_the_end():
     assert time.monotonic() - start < 45  # less than any of the sleeps; usually 0.2 s
 
 
+@linux
+def test_time_in_which_a_busy_machine_holds_a_process_is_not_the_students():
+    """A process that is held, as by an overloaded machine, has five times as long."""
+    source = "import time\ndef attempt():\n    print('ready', flush=True)\n    time.sleep(2)\n"
+    run, _ = attempt(source, limits=Limits(wall=1))
+    assert run.cause == "time"
+    source = "import os, signal\ndef attempt():\n    os.kill(os.getpid(), signal.SIGSTOP)\n"
+    start = time.monotonic()
+    run, _ = attempt(source, limits=Limits(wall=1))
+    assert run.cause == "time" and time.monotonic() - start > 4
+    run, _ = attempt(source, limits=Limits(wall=30, hard=1))
+    assert run.cause == "time" and "within 1 s" in run.fatal
+
+
 def test_printing_cannot_reach_the_channel():
     source = "import sys\ndef attempt():\n    print('HW4\\1' * 100)\n    return 2\n"
     run, got = attempt(source)

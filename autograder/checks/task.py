@@ -56,7 +56,7 @@ class Task:
     def run(self, **limits: float) -> None:
         """Run the plan on the student's files, with some limits raised to what the item needs."""
         chosen = vars(self.limits) | {k: v for k, v in limits.items() if not self._is_given(k)}
-        chosen["wall"] = min(chosen["wall"], self.wall_left)
+        chosen["hard"] = self.wall_left
         self.outcome = execute(self.plan, self.files, Limits(**chosen), self.skip)
 
     def _is_given(self, name: str) -> bool:
