@@ -63,7 +63,9 @@ rehearse: autograder  ## run the zips as Gradescope does, at half a CPU and 768 
 mutants: $(READY)  ## grade all wrong submissions, into autograder/KILL_MATRIX.md (half an hour)
 	@$(PY) -m autograder.mutants
 
-bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (minutes)
+bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (three quarters of an hour)
+	@$(PY) -m pip install --quiet --requirement benchmarks/requirements.txt \
+	  || echo "JAX could not be installed: its row is left out"
 	@$(PY) -m benchmarks
 
 weights: $(READY)  ## train RNN and LSTM anew into model_weights/ (about 10 minutes)
