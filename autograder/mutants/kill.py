@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import autograder
@@ -50,10 +50,11 @@ ON_SLOW_ITEMS = frozenset(
 
 @dataclass(frozen=True)
 class Outcome:
-    """Points a submission kept and could keep, by item."""
+    """Points a submission kept and could keep, and what it was told, by item."""
 
     kept: dict[str, float]
     full: dict[str, float]
+    told: dict[str, str] = field(default_factory=dict)
 
     @property
     def lost(self) -> frozenset[str]:
@@ -91,15 +92,16 @@ def grade_folder(folder: Path, items: dict[str, Collection[str]]) -> Outcome:
     RuntimeError
         If the grader could not grade one of them, for instance because data are missing.
     """
-    kept, full = {}, {}
+    kept, full, told = {}, {}, {}
     for assignment, numbers in items.items():
         tests = autograder.grade(folder, assignment, items=numbers)["tests"]
         kept |= {test["number"]: test["score"] for test in tests}
+        told |= {test["number"]: test["output"] for test in tests}
         full |= {item.number: item.max_score(assignment) for item in items_of(assignment, numbers)}
         for test in tests:
             if test["max_score"] != full[test["number"]]:
                 raise RuntimeError(f"{test['number']} was not graded: {test['output']}")
-    return Outcome(kept, full)
+    return Outcome(kept, full, told)
 
 
 def kill(mutant: Mutant, slow: bool = False) -> Outcome:
@@ -128,4 +130,5 @@ def mistakes(mutant: Mutant, outcome: Outcome) -> str:
     spared, punished = sorted(expected - outcome.lost), sorted(outcome.lost - expected)
     words = [f"{mutant.name} should have lost {', '.join(spared)}"] if spared else []
     words += [f"{mutant.name} should have kept {', '.join(punished)}"] if punished else []
+    words += [f"{item} was told: {outcome.told.get(item, '')[:300]}" for item in punished]
     return "; ".join(words)
