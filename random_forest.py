@@ -17,7 +17,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
 from sklearn.tree import ExtraTreeClassifier
 
 ALPHA_EPSILON = 1e-10  # keeps the weight of a tree without errors finite
@@ -317,15 +316,12 @@ class RandomForest:
         return ExtraTreeClassifier(max_depth=self.max_depth, criterion="entropy")
 
     def _start_fitting(self, num_features: int) -> list:
-        """Return unfitted trees; the forest has none until they come back one by one, fitted.
+        """Return the trees; the forest has none until they come back one by one, fitted.
 
         So an interruption leaves no half-fitted tree, and none of an earlier training.
         """
-        trees = [
-            clone(tree, safe=False) if hasattr(tree, "classes_") else tree
-            for tree in self.decision_trees
-        ]
-        trees += [self._new_tree() for _ in range(self.n_estimators - len(trees))]
+        missing = max(self.n_estimators - len(self.decision_trees), 0)
+        trees = self.decision_trees + [self._new_tree() for _ in range(missing)]
         self.decision_trees, self.alphas = [], []
         self._num_features = num_features
         return trees
