@@ -7,6 +7,7 @@ import time
 from autograder.mutants.catalogue import CATALOGUE
 from autograder.mutants.kill import MATRIX, kill_all, mistakes
 from autograder.mutants.matrix import cells_in, cells_of, written
+from autograder.results import write_atomically
 
 
 def main() -> int:
@@ -20,25 +21,22 @@ def main() -> int:
     if unknown:
         parser.error(f"no mutant or file is named {', '.join(sorted(unknown))}")
     chosen = [m for m in CATALOGUE if not options.names or {m.name, m.file} & set(options.names)]
-    cells, wrong, start = {}, 0, time.monotonic()
+    wrong, start = 0, time.monotonic()
     for mutant, outcome in kill_all(chosen, not options.quick, options.jobs):
-        cells[mutant.name] = cells_of(outcome)
+        _enter(mutant.name, cells_of(outcome))
         problem = mistakes(mutant, outcome)
         wrong += bool(problem)
         lost = ", ".join(sorted(outcome.lost)) or "nothing"
         print(f"{mutant.name}: " + (f"WRONG: {problem}" if problem else f"lost {lost}"), flush=True)
     print(f"{len(chosen)} mutants, {wrong} wrong, {time.monotonic() - start:.0f} s")
-    _enter(cells)
     return int(wrong > 0)
 
 
-def _enter(cells: dict[str, dict[str, str]]) -> None:
-    """Put new cells into the document, beside those it has."""
-    all_cells = cells_in(MATRIX.read_text(encoding="utf-8")) if MATRIX.exists() else {}
-    for name, graded in cells.items():
-        all_cells[name] = all_cells.get(name, {}) | graded
-    MATRIX.write_text(written(all_cells, CATALOGUE), encoding="utf-8")
-    print(f"entered {len(cells)} rows into {MATRIX.name}")
+def _enter(name: str, graded: dict[str, str]) -> None:
+    """Put a row's new cells into the document, beside those it has; an interruption loses none."""
+    cells = cells_in(MATRIX.read_text(encoding="utf-8")) if MATRIX.exists() else {}
+    cells[name] = cells.get(name, {}) | graded
+    write_atomically(MATRIX, written(cells, CATALOGUE))
 
 
 if __name__ == "__main__":
