@@ -1,11 +1,16 @@
 """The benchmark table tells the truth: ratios the right way round, misses named as such."""
 
+import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT
 
-from benchmarks import harness, rivals
+from benchmarks import harness, notebook, rivals
 from NN import NeuralNet
 
 
@@ -38,6 +43,76 @@ def test_a_row_that_misses_its_goal_says_so_in_the_table(tmp_path):
     assert "1.50 (1.40 to 1.60)" in missed
     assert "FALLS SHORT" not in reached
     assert '"reached": false' in as_data.read_text(encoding="utf-8")
+
+
+RESULTS = [
+    harness.Row("a", "b", "at least 2 x as fast", 1.5, 1.4, 1.6, 2e-6, 3e-6, False),
+    harness.Missing("c", "JAX", "JAX is not installed"),
+    harness.Figure("d", "at least 0.935", "0.937", True),
+    harness.Growth("e", "rows", (10, 100, 1000), (0.1, 1.0, 10.0), (1.0, 2.0, 3.0)),
+]
+
+
+def test_every_kind_of_result_survives_being_written_and_read(tmp_path):
+    content = json.loads(json.dumps([harness.to_data(result) for result in RESULTS]))
+    read = [harness.from_data(data) for data in content]
+    assert harness.markdown(read) == harness.markdown(RESULTS)
+
+
+def test_the_table_names_what_was_not_timed_and_how_cost_grows():
+    text = harness.markdown(RESULTS)
+    assert "not timed: JAX is not installed" in text
+    assert "| 0.937 |" in text
+    # ten times the time for ten times the rows
+    assert text.splitlines()[-1].endswith("| 1.00 |")
+
+
+def test_growth_is_measured_at_every_size():
+    growth = harness.measure_growth("sleep", "ms", (1, 20), lambda ms: time.sleep(ms / 1000))
+    assert growth.sizes == (1, 20)
+    assert growth.seconds[0] < growth.seconds[1]
+    assert growth.seconds[1] >= 0.02
+
+
+def test_the_rival_notebook_takes_the_rivals_modules_and_settings():
+    rival = notebook.rival_notebook()
+    sources = "\n".join(cell.source for cell in rival.cells if cell.cell_type == "code")
+    for setting in ("BATCH_SIZE = 32", "LEARNING_RATE = 5e-3", "NUM_EPOCHS = 10"):
+        assert f"\n{setting}\n" in sources
+    path_is_set = sources.index("rival_modules")
+    assert path_is_set < sources.index("from NN import") < sources.index("from cnn_trainer import")
+
+
+def test_the_rival_modules_are_those_the_notebook_gets_in_their_folder():
+    folder = Path(notebook.__file__).parent / "rival_modules"
+    code = (
+        f"import sys; sys.path.insert(0, {str(folder)!r});"
+        "import NN, random_forest, text_generator;"
+        "print([m.__file__ for m in (NN, random_forest, text_generator)])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.count(str(folder)) == 3
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_the_rival_of_the_notebook_trains_and_prints_as_the_reference_does(momentum, capsys):
+    from benchmarks.rival_modules.NN import NeuralNet as Rival
+
+    rng = np.random.default_rng(0)
+    x, y = rng.random((25, 8)), np.eye(3)[rng.integers(0, 3, 25)]
+    nets = [
+        kind(y, use_dropout=False, use_momentum=momentum > 0, momentum=momentum)
+        for kind in (NeuralNet, Rival)
+    ]
+    printed = []
+    for net in nets:
+        net.gradient_descent(x, y, iter=30, use_momentum=momentum > 0, local_test=True)
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    # rounding of another order of summation
+    np.testing.assert_allclose(nets[1].predict(x), nets[0].predict(x))
 
 
 @pytest.mark.parametrize("settings", [{}, {"dropout_prob": 0.3, "batch_size": 10}])
