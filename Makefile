@@ -34,7 +34,7 @@ run: $(READY)  ## environment, data, the notebook executed into build/hw4.ipynb
 	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (about 8 minutes on two cores)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.run_notebook
 
-test: $(READY)  ## run the tests (about 4 minutes on two cores)
+test: $(READY)  ## run the tests (about 10 minutes on two cores)
 	@$(PY) -m pytest
 
 properties: $(READY)  ## the property tests with 3,000 examples each (about 15 minutes)
