@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env data run test properties faults long-runs lint format autograder rehearse mutants bench weights diagrams notebook pdf html check submission clean
+.PHONY: help env data run test properties faults long-runs lint format autograder rehearse mutants bench weights diagrams notebook pdf html check submission figures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from benchmarks.harness import FASTER, Figure, Growth, Row
+from benchmarks.harness import FASTER, Figure, Row
 from utilities import run_notebook
 
 TARGET = 0.930
@@ -69,11 +69,6 @@ def rows() -> Iterator[Row | Figure]:
         f"{last:.3f} in {ours.epochs[-1][0]:.0f} s",
         last >= NOTEBOOK_ACCURACY,
     )
-
-
-def growth() -> Iterator[Growth]:
-    """Nothing here grows."""
-    yield from ()
 
 
 def rival_notebook() -> nbformat.NotebookNode:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.harness import Growth, Row, compare
+from benchmarks.harness import Row, compare
 from utilities import datasets
 
 RIVAL_BATCH = 32
@@ -26,11 +26,6 @@ def rows() -> Iterator[Row]:
         10,
         pairs=3,
     )
-
-
-def growth() -> Iterator[Growth]:
-    """Nothing here grows."""
-    yield from ()
 
 
 def _pass(loader: object, count: int) -> None:

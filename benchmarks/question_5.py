@@ -9,6 +9,7 @@ import numpy as np
 from base_sequential_model import tf
 from benchmarks import rivals
 from benchmarks.harness import Growth, Row, compare, measure_growth, quietly
+from benchmarks.rival_modules.text_generator import TextGenerator as RivalGenerator
 from lstm import LSTM
 from rnn import RNN
 from text_generator import TextGenerator
@@ -90,13 +91,16 @@ def _writing(kind: type, data: dict, cleaned: str) -> Row:
     """Time generated characters; that both draw alike is tested in tests/test_text_generator.py."""
     model = kind(data["vocab_size"], data["sequence_len"])
     quietly(model.train, data["x"], data["y"])
-    generator = TextGenerator(data["char_indices"], data["indices_char"], data["sequence_len"])
+    ours, rival = (
+        kind_of_generator(data["char_indices"], data["indices_char"], data["sequence_len"])
+        for kind_of_generator in (TextGenerator, RivalGenerator)
+    )
     prompt = cleaned[: data["sequence_len"]]
     return compare(
         f"{CHARACTERS} generated characters ({model.model_name})",
         "model.predict for each",
-        lambda: quietly(generator.generate, model, prompt, CHARACTERS),
-        lambda: rivals.predict_per_character(generator, model, prompt, CHARACTERS),
+        lambda: quietly(ours.generate, model, prompt, CHARACTERS),
+        lambda: quietly(rival.generate, model, prompt, CHARACTERS),
         30,
         pairs=3,
     )

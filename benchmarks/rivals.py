@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from utilities.utils import SEQUENCE_LENGTH
+
 SIZES = (8, 15, 7, 3)
 
 
@@ -176,16 +178,7 @@ def nested_loop_windows(text, length):
 
 def nested_loop_text_windows(cleaned):
     """Return windows, next characters and vocabulary of a cleaned text, element by element."""
-    return *nested_loop_windows(cleaned, 30), sorted(set(cleaned))
-
-
-def predict_per_character(generator, model, prompt, length):
-    """Write characters with one call of Keras' predict for each; return how many."""
-    window = [generator.char_indices[character] for character in prompt]
-    for _ in range(length):
-        probabilities = model.model.predict(np.array([window]), verbose=0)[0]
-        window = [*window[1:], generator.sample(probabilities, 0.5)]
-    return length
+    return *nested_loop_windows(cleaned, SEQUENCE_LENGTH), sorted(set(cleaned))
 
 
 def _initial_parameters():

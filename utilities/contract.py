@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 NOTEBOOK = "hw4.ipynb"
 REPORT = "hw4.pdf"  # the notebook's PDF
+LETTER = (612, 792)  # points: the size of its pages
 
 
 @dataclass(frozen=True)

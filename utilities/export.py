@@ -27,7 +27,7 @@ from pypdf import PdfReader
 
 from utilities import page, run_notebook, sources
 from utilities.chromium import Chromium
-from utilities.contract import REPORT
+from utilities.contract import LETTER, REPORT
 from utilities.errors import ExportError
 from utilities.files import replacing
 from utilities.page_map import PAGES_JSON, PAGES_PDF, page_map, table, write_page_map
@@ -51,7 +51,6 @@ HTML = ROOT / "build" / "hw4.html"
 IMAGES = ROOT / "data" / "images"
 
 LARGEST_PAGE = 10_000_000  # bytes
-LETTER = (612, 792)  # points
 TEXT_WIDTH = 672  # CSS pixels between the margins of the paper, 7 inches
 
 # What the README shows: file and title of the figure in the notebook.

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import nbformat
 
-from utilities.contract import QUESTIONS, SHOWN
+from utilities.contract import LETTER, QUESTIONS, SHOWN
 from utilities.errors import ExportError
 from utilities.findings import FAIL, WARNING, Finding, finding
 
 LARGEST_NOTEBOOK = 200 * 2**20  # bytes
-LETTER = (612, 792)  # points
 SIZE_TOLERANCE = 0.5  # points: what rounding to inches or millimetres can make
 PAGES = (5, 200)  # fewer cannot hold the answers, more are whole data sets
 IMAGES = ("image/png", "image/svg+xml", "image/jpeg")
