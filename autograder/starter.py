@@ -279,7 +279,6 @@ FILE_CUTS: dict[str, tuple[Cut, ...]] = {
         Cut("packages = [", 'packages = ["utilities", "autograder"]', ends="]"),
         Cut("[tool.pytest.ini_options]", "", ends="\n]\n\n"),
     ),
-    "requirements.txt": (Cut("# the autograder", "# the preflight", ends="autograder"),),
     "Makefile": (
         Cut("# make test   the tests", "# make test   the local tests of your code", ends="had"),
         Cut(
@@ -292,8 +291,6 @@ FILE_CUTS: dict[str, tuple[Cut, ...]] = {
 }
 TARGETS = ("help", "env", "data", "run", "test", "notebook", "pdf", "html", "check")
 TARGETS += ("submission", "clean")
-STAFF_REQUIREMENTS = {"jsonschema", "psutil", "pytest", "hypothesis", "mpmath", "ruff"}
-STAFF_REQUIREMENTS |= {"joblib", "dask", "distributed"}
 NOT_THE_GRADER = '"""Only the table of points: the grader is not part of the student edition."""\n'
 README = Path(__file__).with_name("starter_readme.md")
 
@@ -401,25 +398,20 @@ def _student_form(name: str, content: bytes) -> bytes:
             text = cut.apply(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-    return {"Makefile": _with_targets, "requirements.txt": _with_libraries}.get(name, str)(
-        text
-    ).encode()
+    return (_with_targets(text) if name == "Makefile" else text).encode()
 
 
 def _with_targets(makefile: str) -> str:
-    """Return the Makefile with the students' targets only."""
+    """Return the Makefile with the students' targets only, and the variables they use."""
     blocks = makefile.split("\n\n")
-    targets = [re.match(r"([\w-]+):.*## ", block) for block in blocks]
-    kept = [b for b, t in zip(blocks, targets, strict=True) if t is None or t[1] in TARGETS]
-    return re.sub(r"(?m)^\.PHONY:.*$", f".PHONY: {' '.join(TARGETS)}", "\n\n".join(kept))
-
-
-def _with_libraries(requirements: str) -> str:
-    """Return the requirements without what only staff need, and without empty paragraphs."""
-    lines = requirements.splitlines()
-    lines = [x for x in lines if re.split(r"[^\w-]", x, maxsplit=1)[0] not in STAFF_REQUIREMENTS]
-    paragraphs = "\n".join(lines).split("\n\n")
-    return "\n\n".join(p for p in paragraphs if re.search(r"(?m)^[^#\n]", p)) + "\n"
+    rules = [re.match(r"(\S+):(?!=)", block) for block in blocks]
+    kept = {*TARGETS, "$(READY)"}
+    text = "\n\n".join(b for b, r in zip(blocks, rules, strict=True) if r is None or r[1] in kept)
+    text = re.sub(r"(?m)^\.PHONY:.*$", f".PHONY: {' '.join(TARGETS)}", text)
+    for variable in re.findall(r"(?m)^(\w+) [:?]= ", text):
+        if f"$({variable})" not in text:
+            text = re.sub(rf"(?m)^{variable} .*\n", "", text)
+    return text
 
 
 def _readme() -> str:
