@@ -1,0 +1,540 @@
+"""A graded class as one page: the report.html of ``python -m autograder grade-all``.
+
+Read in this order: a submission as the page knows it, the figures of the scores, the histogram,
+what was lost on each item and what the grader said there, a student's detail, then `write_report`.
+
+The page is one file that asks for nothing outside itself, and needs no script: that only sorts
+and filters the table of submissions. templates/ has its frame, its style and its script. Whatever
+a student may have written goes through Jinja2's autoescape; nothing here builds HTML by hand.
+"""
+
+import base64
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from autograder.results import write_atomically
+from autograder.rubric import ASSIGNMENTS, items_of
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+STATES = ("graded", "refused", "failed")
+N_SLOWEST = 10
+FIRST_MESSAGES, MOST_MESSAGES = 3, 12  # of one item: shown at once, shown at all
+MESSAGE_LIMIT = 280  # characters of a message in the overview
+# Characters of one output; the first with which all outputs together fit the room is taken, so
+# that a thousand talkative submissions still make a page that a browser opens at once.
+OUTPUT_LIMITS = (6000, 3000, 1500, 800, 400, 200, 100)
+OUTPUT_ROOM = 2_500_000
+SHORTENED = "\n[... shortened; the whole text is in the JSON file of the submission]"
+
+
+# A submission as the page knows it.
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One record with its number on the page."""
+
+    number: int
+    record: dict
+
+    @cached_property
+    def name(self) -> str:
+        """Return the students' names, or what the submission is called if it has none."""
+        return _name(self.record)
+
+    @cached_property
+    def in_figures(self) -> bool:
+        """Return whether the figures of the class count it."""
+        return self.record["state"] == "graded" and self.record["counts"]
+
+    @cached_property
+    def has_score(self) -> bool:
+        """Return whether its score says anything: not where the grader failed."""
+        return self.record["state"] != "failed"
+
+    @cached_property
+    def not_graded(self) -> frozenset[str]:
+        """Return the numbers of the items that could not be graded and count for nobody."""
+        results = self.record["results"] or {}
+        return frozenset(results.get("extra_data", {}).get("not_graded", ()))
+
+    @cached_property
+    def tests(self) -> list[dict]:
+        """Return the items of its results that count."""
+        results = self.record["results"] or {"tests": []}
+        return [test for test in results["tests"] if test["number"] not in self.not_graded]
+
+    @cached_property
+    def n_right(self) -> int:
+        """Return how many items kept all their points."""
+        return sum(not _lost(test) for test in self.tests)
+
+    @cached_property
+    def slowest_test(self) -> dict | None:
+        """Return the item that took longest."""
+        return max(self.tests, key=_seconds, default=None)
+
+    @cached_property
+    def handed_in(self) -> datetime | None:
+        """Return when it was handed in, in UTC, if that is known and a date."""
+        try:
+            moment = datetime.fromisoformat(self.record["created_at"] or "")
+        except ValueError:
+            return None
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+
+
+def _name(record: dict) -> str:
+    names = ((student["name"] or student["email"]).strip() for student in record["students"])
+    return ", ".join(filter(None, names)) or record["submission"]
+
+
+def _entries(records: Iterable[dict]) -> list[Entry]:
+    """Return the records in the order of the page: by name, a student's versions by date."""
+
+    def place(record: dict) -> tuple[str, ...]:
+        return _name(record).casefold(), record["created_at"] or "", record["key"]
+
+    return [Entry(n, record) for n, record in enumerate(sorted(records, key=place), start=1)]
+
+
+def _lost(test: dict) -> bool:
+    return test["score"] < test["max_score"]
+
+
+def _seconds(test: dict) -> float:
+    return test.get("extra_data", {}).get("seconds", 0.0)
+
+
+# The figures of the scores.
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the page says about all scores; quartiles are interpolated linearly."""
+
+    n: int
+    lowest: float
+    first_quartile: float
+    median: float
+    third_quartile: float
+    highest: float
+    mean: float
+
+
+def figures_of(scores: list[float]) -> Figures | None:
+    """Return the figures of some scores.
+
+    Parameters
+    ----------
+    scores : list of float
+
+    Returns
+    -------
+    Figures or None
+        None if there is no score.
+    """
+    if not scores:
+        return None
+    five = map(float, np.percentile(scores, (0, 25, 50, 75, 100)))
+    return Figures(len(scores), *five, mean=math.fsum(scores) / len(scores))
+
+
+# The histogram, in per cent from left to right and in pixels from top to bottom.
+
+MOST_BINS, MOST_TICKS, MOST_LINES = 24, 7, 5
+PLOT_TOP, PLOT_BOTTOM = 54, 224
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The scores from low up to but without high; the last bin of all has its end as well."""
+
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The bins and the lines of the axes."""
+
+    bins: list[Bin]
+    ticks: list[float]
+    lines: list[int]
+
+    def across(self, score: float) -> float:
+        """Return where a score lies, in per cent of the width."""
+        return 100 * score / self.bins[-1].high
+
+    def height(self, count: float) -> float:
+        """Return how high so many submissions are, in pixels."""
+        return (PLOT_BOTTOM - PLOT_TOP) * count / self.lines[-1]
+
+
+def histogram_of(scores: list[float], best: float) -> Histogram | None:
+    """Return the histogram of some scores.
+
+    Parameters
+    ----------
+    scores : list of float
+    best : float
+        The best possible score.
+
+    Returns
+    -------
+    Histogram or None
+        None if there is nothing to draw.
+    """
+    if not scores or best <= 0:
+        return None
+    width = _round_step(best / MOST_BINS)
+    hair = 1e-9  # so that 0.3 / 0.1 falls where it belongs
+    n_bins = math.ceil(best / width - hair)
+    counts = Counter(min(int(score / width + hair), n_bins - 1) for score in scores)
+    bins = [Bin(width * n, width * (n + 1), counts[n]) for n in range(n_bins)]
+    between = max(1, round(_round_step(max(counts.values()) / MOST_LINES)))
+    top = math.ceil(max(counts.values()) / between)
+    tick = _round_step(best / MOST_TICKS)
+    ticks = [tick * n for n in range(int(bins[-1].high / tick + hair) + 1)]
+    return Histogram(bins, ticks, [between * n for n in range(top + 1)])
+
+
+def _round_step(least: float) -> float:
+    """Return the smallest of 1, 2, 5 times a power of ten that is not below a number."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * step for step in (1, 2, 5, 10) if power * step >= least * (1 - 1e-9))
+
+
+# What was lost on each item, and what the grader said there.
+
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")  # not the 1 of theta1
+PART = re.compile(r"^(.+?) \(\d+%\): (?=.)")  # how grading.py begins what one part got wrong
+PRINTED = "\nYour code printed:\n"  # and what comes after the messages
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the grader said to several submissions; # stands for numbers in which they differ."""
+
+    text: str
+    entries: list[Entry]
+
+
+@dataclass(frozen=True)
+class ItemLosses:
+    """How one item went for the class.
+
+    Parameters
+    ----------
+    number, title : str
+    max_score : float
+    n : int
+        Submissions that count and for which it was graded.
+    n_lost, n_all : int
+        Those that lost something, and those that lost everything.
+    n_not_graded : int
+    messages : list of Message
+        The commonest first.
+    """
+
+    number: str
+    title: str
+    max_score: float
+    n: int
+    n_lost: int
+    n_all: int
+    n_not_graded: int
+    messages: list[Message]
+
+    @property
+    def rate(self) -> float:
+        """Return the share that lost something, in per cent."""
+        return 100 * self.n_lost / self.n if self.n else 0.0
+
+    @property
+    def rate_all(self) -> float:
+        """Return the share that lost everything, in per cent."""
+        return 100 * self.n_all / self.n if self.n else 0.0
+
+
+def problems_in(output: str) -> list[str]:
+    """Return what an item's output says is wrong, one line for each part, without hints.
+
+    Parameters
+    ----------
+    output : str
+        As grading.py makes it: a line for each wrong part, each perhaps followed by indented
+        ones; at the end what was right, notes, and what the student's code printed.
+    """
+    lines = output.split(PRINTED, 1)[0].splitlines() or [""]
+    parts = [PART.sub(r"\1: ", line) for line in lines if PART.match(line)]
+    return list(dict.fromkeys(parts or lines[:1]))
+
+
+def group_messages(said: Iterable[tuple[str, Entry]]) -> list[Message]:
+    """Put together what differs in numbers only.
+
+    Parameters
+    ----------
+    said : iterable of (str, Entry)
+
+    Returns
+    -------
+    list of Message
+        The commonest first; each submission once in a message.
+    """
+    groups: dict[tuple[str, ...], list[tuple[str, Entry]]] = {}
+    for text, entry in said:
+        groups.setdefault(tuple(NUMBER.split(text)), []).append((text, entry))
+    messages = [
+        Message(_in_common(words, [text for text, _ in group]), _once(e for _, e in group))
+        for words, group in groups.items()
+    ]
+    return sorted(messages, key=lambda message: (-len(message.entries), message.text))
+
+
+def _in_common(words: tuple[str, ...], texts: list[str]) -> str:
+    """Return texts of the same words as one, with # for the numbers in which they differ."""
+    places = zip(*(NUMBER.findall(text) for text in texts), strict=True)
+    numbers = [place[0] if len(set(place)) == 1 else "#" for place in places]
+    text = "".join(w + n for w, n in zip_longest(words, numbers, fillvalue=""))
+    return text if len(text) <= MESSAGE_LIMIT else text[:MESSAGE_LIMIT].rstrip() + " ..."
+
+
+def _once(entries: Iterable[Entry]) -> list[Entry]:
+    return list(dict.fromkeys(entries))
+
+
+def item_losses(entries: list[Entry], assignment: str) -> list[ItemLosses]:
+    """Return how each item went, in the rubric's order.
+
+    Parameters
+    ----------
+    entries : list of Entry
+        All; those that do not count are left out here.
+    assignment : str
+    """
+    counted = [entry for entry in entries if entry.in_figures]
+    by_number: dict[str, list[tuple[dict, Entry]]] = {
+        item.number: [] for item in items_of(assignment)
+    }
+    for entry in counted:
+        for test in entry.tests:
+            by_number.setdefault(test["number"], []).append((test, entry))
+    excluded = Counter(number for entry in counted for number in entry.not_graded)
+    titles = {item.number: item.title for item in items_of(assignment)}
+    return [
+        _losses_of(number, titles.get(number, ""), graded, excluded[number])
+        for number, graded in by_number.items()
+        if graded or excluded[number]
+    ]
+
+
+def _losses_of(
+    number: str, title: str, graded: list[tuple[dict, Entry]], n_not_graded: int
+) -> ItemLosses:
+    lost = [(test, entry) for test, entry in graded if _lost(test)]
+    said = [(text, entry) for test, entry in lost for text in problems_in(test["output"])]
+    return ItemLosses(
+        number=number,
+        title=title or graded[0][0]["name"],
+        max_score=max((test["max_score"] for test, _ in graded), default=0.0),
+        n=len(graded),
+        n_lost=len(lost),
+        n_all=sum(test["score"] <= 0 for test, _ in lost),
+        n_not_graded=n_not_graded,
+        messages=group_messages(said),
+    )
+
+
+# A student's detail.
+
+
+@dataclass(frozen=True)
+class Detail:
+    """Items of one submission with the same output, which is therefore there only once."""
+
+    tests: list[dict]
+    is_right: bool
+    output: str
+
+
+def details_of(entry: Entry, limit: int) -> list[Detail]:
+    """Return the items of one submission, those with the same output together.
+
+    Parameters
+    ----------
+    entry : Entry
+    limit : int
+        Characters after which an output is cut.
+
+    Returns
+    -------
+    list of Detail
+        Those that lost something first.
+    """
+    groups: dict[tuple[bool, str], list[dict]] = {}
+    for test in (entry.record["results"] or {"tests": []})["tests"]:
+        is_right = test["number"] not in entry.not_graded and not _lost(test)
+        groups.setdefault((is_right, test["output"]), []).append(test)
+    details = [Detail(tests, *key[:1], _cut(key[1], limit)) for key, tests in groups.items()]
+    return sorted(details, key=lambda detail: detail.is_right)
+
+
+def _cut(output: str, limit: int) -> str:
+    return output if len(output) <= limit else output[:limit].rstrip() + SHORTENED
+
+
+def output_limit(entries: list[Entry]) -> int:
+    """Return after how many characters outputs are cut for all of them to fit the page."""
+    outputs = [
+        len(output)
+        for entry in entries
+        for output in {test["output"] for test in (entry.record["results"] or {}).get("tests", ())}
+    ]
+    fitting = (
+        limit
+        for limit in OUTPUT_LIMITS
+        if sum(min(length, limit) for length in outputs) <= OUTPUT_ROOM
+    )
+    return next(fitting, OUTPUT_LIMITS[-1])
+
+
+# The page.
+
+
+def write_report(records: list[dict], assignment: str, path: Path) -> None:
+    """Write the report of a graded class.
+
+    Parameters
+    ----------
+    records : list of dict
+        What grade-all keeps of each submission.
+    assignment : str
+        A key of ``rubric.ASSIGNMENTS``.
+    path : Path
+        The page; replaced as a whole.
+
+    Raises
+    ------
+    ValueError
+        If the assignment is unknown, or a record has an unknown state.
+    """
+    items_of(assignment)  # refuses an unknown one before any work
+    unknown = {record["state"] for record in records} - set(STATES)
+    if unknown:
+        raise ValueError(f"state must be one of {', '.join(STATES)}, got {sorted(unknown)}")
+    write_atomically(Path(path), _fit_for_html(_page(_entries(records), assignment)))
+
+
+def _page(entries: list[Entry], assignment: str) -> str:
+    """Return the page's HTML."""
+    style, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
+    )
+    counted = [entry for entry in entries if entry.in_figures]
+    scores = [entry.record["score"] for entry in counted]
+    best = max((entry.record["max_score"] for entry in counted), default=0.0)
+    limit = output_limit(entries)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            assignment=ASSIGNMENTS[assignment],
+            made=datetime.now(UTC),
+            entries=entries,
+            states=Counter(entry.record["state"] for entry in entries if entry.record["counts"]),
+            n_older=sum(not entry.record["counts"] for entry in entries),
+            unit=_unit(entries),
+            best=best,
+            figures=figures_of(scores),
+            histogram=histogram_of(scores, best),
+            plot={"top": PLOT_TOP, "bottom": PLOT_BOTTOM},
+            ungraded=_ungraded(entries),
+            items=item_losses(entries, assignment),
+            first_messages=FIRST_MESSAGES,
+            most_messages=MOST_MESSAGES,
+            slowest=sorted(entries, key=lambda entry: -entry.record["seconds"])[:N_SLOWEST],
+            total_seconds=math.fsum(entry.record["seconds"] for entry in entries),
+            details=lambda entry: details_of(entry, limit),
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_policy_hash(style),
+            script_hash=_policy_hash(script),
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Return Jinja2, which escapes everything that is not marked as HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "duration": _duration, "lost": _lost}
+    environment.filters["seconds"] = _seconds
+    return environment
+
+
+def _unit(entries: list[Entry]) -> str:
+    """Return what scores are counted in, as the results say."""
+    kept = (entry.record["results"] for entry in entries if entry.record["results"])
+    return next((results["extra_data"]["unit"] for results in kept), "points")
+
+
+def _ungraded(entries: list[Entry]) -> dict[str, list[Message]]:
+    """Return why submissions were refused or failed, by state."""
+    reasons = {
+        state: group_messages(
+            (_first_line(entry.record["message"]), entry)
+            for entry in entries
+            if entry.record["state"] == state and entry.record["counts"]
+        )
+        for state in ("failed", "refused")
+    }
+    return {state: messages for state, messages in reasons.items() if messages}
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "No reason was given.")
+
+
+def _number(value: float) -> str:
+    """Return a number with at most two decimals, as few as it needs."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in words: 3.2 s, 4 min 10 s, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _policy_hash(source: str) -> str:
+    """Return how a Content Security Policy names an inline style or script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+
+
+def _fit_for_html(page: str) -> str:
+    """Return a page without the characters that no HTML file, or no UTF-8, may have."""
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", page)
