@@ -24,6 +24,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from autograder.gradebook import not_graded
 from autograder.results import write_atomically
 from autograder.rubric import ASSIGNMENTS, items_of
 
@@ -43,7 +44,7 @@ SHORTENED = "\n[... shortened; the whole text is in the JSON file of the submiss
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class Row:
     """One record with its number on the page."""
 
     number: int
@@ -57,24 +58,27 @@ class Entry:
     @cached_property
     def in_figures(self) -> bool:
         """Return whether the figures of the class count it."""
-        return self.record["state"] == "graded" and self.record["counts"]
+        return self.record["state"] == "graded" and self.record["counts"] and self.has_score
 
     @cached_property
     def has_score(self) -> bool:
-        """Return whether its score says anything: not where the grader failed."""
-        return self.record["state"] != "failed"
+        """Return whether its score says anything: where the grader failed, it is no zero."""
+        return self.record["results"] is not None
+
+    @cached_property
+    def all_tests(self) -> list[dict]:
+        """Return the items of its results."""
+        return self.record["results"]["tests"] if self.has_score else []
 
     @cached_property
     def not_graded(self) -> frozenset[str]:
         """Return the numbers of the items that could not be graded and count for nobody."""
-        results = self.record["results"] or {}
-        return frozenset(results.get("extra_data", {}).get("not_graded", ()))
+        return frozenset(not_graded(self.record))
 
     @cached_property
     def tests(self) -> list[dict]:
-        """Return the items of its results that count."""
-        results = self.record["results"] or {"tests": []}
-        return [test for test in results["tests"] if test["number"] not in self.not_graded]
+        """Return the items that count."""
+        return [test for test in self.all_tests if test["number"] not in self.not_graded]
 
     @cached_property
     def n_right(self) -> int:
@@ -101,13 +105,13 @@ def _name(record: dict) -> str:
     return ", ".join(filter(None, names)) or record["submission"]
 
 
-def _entries(records: Iterable[dict]) -> list[Entry]:
+def _rows(records: Iterable[dict]) -> list[Row]:
     """Return the records in the order of the page: by name, a student's versions by date."""
 
     def place(record: dict) -> tuple[str, ...]:
         return _name(record).casefold(), record["created_at"] or "", record["key"]
 
-    return [Entry(n, record) for n, record in enumerate(sorted(records, key=place), start=1)]
+    return [Row(n, record) for n, record in enumerate(sorted(records, key=place), start=1)]
 
 
 def _lost(test: dict) -> bool:
@@ -230,7 +234,7 @@ class Message:
     """What the grader said to several submissions; # stands for numbers in which they differ."""
 
     text: str
-    entries: list[Entry]
+    rows: list[Row]
 
 
 @dataclass(frozen=True)
@@ -284,26 +288,26 @@ def problems_in(output: str) -> list[str]:
     return list(dict.fromkeys(parts or lines[:1]))
 
 
-def group_messages(said: Iterable[tuple[str, Entry]]) -> list[Message]:
+def group_messages(said: Iterable[tuple[str, Row]]) -> list[Message]:
     """Put together what differs in numbers only.
 
     Parameters
     ----------
-    said : iterable of (str, Entry)
+    said : iterable of (str, Row)
 
     Returns
     -------
     list of Message
         The commonest first; each submission once in a message.
     """
-    groups: dict[tuple[str, ...], list[tuple[str, Entry]]] = {}
-    for text, entry in said:
-        groups.setdefault(tuple(NUMBER.split(text)), []).append((text, entry))
+    groups: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
+    for text, row in said:
+        groups.setdefault(tuple(NUMBER.split(text)), []).append((text, row))
     messages = [
         Message(_in_common(words, [text for text, _ in group]), _once(e for _, e in group))
         for words, group in groups.items()
     ]
-    return sorted(messages, key=lambda message: (-len(message.entries), message.text))
+    return sorted(messages, key=lambda message: (-len(message.rows), message.text))
 
 
 def _in_common(words: tuple[str, ...], texts: list[str]) -> str:
@@ -314,27 +318,27 @@ def _in_common(words: tuple[str, ...], texts: list[str]) -> str:
     return text if len(text) <= MESSAGE_LIMIT else text[:MESSAGE_LIMIT].rstrip() + " ..."
 
 
-def _once(entries: Iterable[Entry]) -> list[Entry]:
-    return list(dict.fromkeys(entries))
+def _once(rows: Iterable[Row]) -> list[Row]:
+    return list(dict.fromkeys(rows))
 
 
-def item_losses(entries: list[Entry], assignment: str) -> list[ItemLosses]:
+def item_losses(rows: list[Row], assignment: str) -> list[ItemLosses]:
     """Return how each item went, in the rubric's order.
 
     Parameters
     ----------
-    entries : list of Entry
+    rows : list of Row
         All; those that do not count are left out here.
     assignment : str
     """
-    counted = [entry for entry in entries if entry.in_figures]
-    by_number: dict[str, list[tuple[dict, Entry]]] = {
+    counted = [row for row in rows if row.in_figures]
+    by_number: dict[str, list[tuple[dict, Row]]] = {
         item.number: [] for item in items_of(assignment)
     }
-    for entry in counted:
-        for test in entry.tests:
-            by_number.setdefault(test["number"], []).append((test, entry))
-    excluded = Counter(number for entry in counted for number in entry.not_graded)
+    for row in counted:
+        for test in row.tests:
+            by_number.setdefault(test["number"], []).append((test, row))
+    excluded = Counter(number for row in counted for number in row.not_graded)
     titles = {item.number: item.title for item in items_of(assignment)}
     return [
         _losses_of(number, titles.get(number, ""), graded, excluded[number])
@@ -344,10 +348,10 @@ def item_losses(entries: list[Entry], assignment: str) -> list[ItemLosses]:
 
 
 def _losses_of(
-    number: str, title: str, graded: list[tuple[dict, Entry]], n_not_graded: int
+    number: str, title: str, graded: list[tuple[dict, Row]], n_not_graded: int
 ) -> ItemLosses:
-    lost = [(test, entry) for test, entry in graded if _lost(test)]
-    said = [(text, entry) for test, entry in lost for text in problems_in(test["output"])]
+    lost = [(test, row) for test, row in graded if _lost(test)]
+    said = [(text, row) for test, row in lost for text in problems_in(test["output"])]
     return ItemLosses(
         number=number,
         title=title or graded[0][0]["name"],
@@ -372,12 +376,12 @@ class Detail:
     output: str
 
 
-def details_of(entry: Entry, limit: int) -> list[Detail]:
+def details_of(row: Row, limit: int) -> list[Detail]:
     """Return the items of one submission, those with the same output together.
 
     Parameters
     ----------
-    entry : Entry
+    row : Row
     limit : int
         Characters after which an output is cut.
 
@@ -387,8 +391,8 @@ def details_of(entry: Entry, limit: int) -> list[Detail]:
         Those that lost something first.
     """
     groups: dict[tuple[bool, str], list[dict]] = {}
-    for test in (entry.record["results"] or {"tests": []})["tests"]:
-        is_right = test["number"] not in entry.not_graded and not _lost(test)
+    for test in row.all_tests:
+        is_right = test["number"] not in row.not_graded and not _lost(test)
         groups.setdefault((is_right, test["output"]), []).append(test)
     details = [Detail(tests, *key[:1], _cut(key[1], limit)) for key, tests in groups.items()]
     return sorted(details, key=lambda detail: detail.is_right)
@@ -398,13 +402,9 @@ def _cut(output: str, limit: int) -> str:
     return output if len(output) <= limit else output[:limit].rstrip() + SHORTENED
 
 
-def output_limit(entries: list[Entry]) -> int:
+def output_limit(rows: list[Row]) -> int:
     """Return after how many characters outputs are cut for all of them to fit the page."""
-    outputs = [
-        len(output)
-        for entry in entries
-        for output in {test["output"] for test in (entry.record["results"] or {}).get("tests", ())}
-    ]
+    outputs = [len(output) for row in rows for output in {test["output"] for test in row.all_tests}]
     fitting = (
         limit
         for limit in OUTPUT_LIMITS
@@ -437,39 +437,39 @@ def write_report(records: list[dict], assignment: str, path: Path) -> None:
     unknown = {record["state"] for record in records} - set(STATES)
     if unknown:
         raise ValueError(f"state must be one of {', '.join(STATES)}, got {sorted(unknown)}")
-    write_atomically(Path(path), _fit_for_html(_page(_entries(records), assignment)))
+    write_atomically(Path(path), _fit_for_html(_page(_rows(records), assignment)))
 
 
-def _page(entries: list[Entry], assignment: str) -> str:
+def _page(rows: list[Row], assignment: str) -> str:
     """Return the page's HTML."""
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
     )
-    counted = [entry for entry in entries if entry.in_figures]
-    scores = [entry.record["score"] for entry in counted]
-    best = max((entry.record["max_score"] for entry in counted), default=0.0)
-    limit = output_limit(entries)
+    counted = [row for row in rows if row.in_figures]
+    scores = [row.record["score"] for row in counted]
+    best = max((row.record["max_score"] for row in counted), default=0.0)
+    limit = output_limit(rows)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             assignment=ASSIGNMENTS[assignment],
             made=datetime.now(UTC),
-            entries=entries,
-            states=Counter(entry.record["state"] for entry in entries if entry.record["counts"]),
-            n_older=sum(not entry.record["counts"] for entry in entries),
-            unit=_unit(entries),
+            rows=rows,
+            states=Counter(row.record["state"] for row in rows if row.record["counts"]),
+            n_older=sum(not row.record["counts"] for row in rows),
+            unit=_unit(rows),
             best=best,
             figures=figures_of(scores),
             histogram=histogram_of(scores, best),
             plot={"top": PLOT_TOP, "bottom": PLOT_BOTTOM},
-            ungraded=_ungraded(entries),
-            items=item_losses(entries, assignment),
+            ungraded=_ungraded(rows),
+            items=item_losses(rows, assignment),
             first_messages=FIRST_MESSAGES,
             most_messages=MOST_MESSAGES,
-            slowest=sorted(entries, key=lambda entry: -entry.record["seconds"])[:N_SLOWEST],
-            total_seconds=math.fsum(entry.record["seconds"] for entry in entries),
-            details=lambda entry: details_of(entry, limit),
+            slowest=sorted(rows, key=lambda row: -row.record["seconds"])[:N_SLOWEST],
+            minutes=math.fsum(row.record["seconds"] for row in rows) / 60,
+            details=lambda row: details_of(row, limit),
             style=Markup(style),
             script=Markup(script),
             style_hash=_policy_hash(style),
@@ -487,24 +487,23 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "duration": _duration, "lost": _lost}
-    environment.filters["seconds"] = _seconds
+    environment.filters |= {"number": _number, "seconds": _seconds}
     return environment
 
 
-def _unit(entries: list[Entry]) -> str:
+def _unit(rows: list[Row]) -> str:
     """Return what scores are counted in, as the results say."""
-    kept = (entry.record["results"] for entry in entries if entry.record["results"])
-    return next((results["extra_data"]["unit"] for results in kept), "points")
+    results = (row.record["results"] for row in rows if row.has_score)
+    return next((one["extra_data"]["unit"] for one in results), "points")
 
 
-def _ungraded(entries: list[Entry]) -> dict[str, list[Message]]:
+def _ungraded(rows: list[Row]) -> dict[str, list[Message]]:
     """Return why submissions were refused or failed, by state."""
     reasons = {
         state: group_messages(
-            (_first_line(entry.record["message"]), entry)
-            for entry in entries
-            if entry.record["state"] == state and entry.record["counts"]
+            (_first_line(row.record["message"]), row)
+            for row in rows
+            if row.record["state"] == state and row.record["counts"]
         )
         for state in ("failed", "refused")
     }
@@ -519,15 +518,6 @@ def _number(value: float) -> str:
     """Return a number with at most two decimals, as few as it needs."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in words: 3.2 s, 4 min 10 s, 2 h 5 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def _policy_hash(source: str) -> str:
