@@ -75,6 +75,13 @@ EXERCISES: dict[str, tuple[Exercise, ...]] = {
             "the mean over the rows of -sum(y log(y_hat + 1e-15)), as a float",
         ),
         Exercise(
+            "NeuralNet.init_parameters",
+            ("1.1k",),
+            "keep param if it is given, else np.random.seed(0), then randn(fan_in, fan_out) / "
+            "sqrt(fan_in) for theta1, theta2, theta3 in turn and zeros for the biases; zeros of "
+            "their shapes in self.change",
+        ),
+        Exercise(
             "NeuralNet.forward",
             ("1.1f", "1.1g"),
             "layer by layer from x to the probabilities o3, dropout only after the first SiLU; "
@@ -275,7 +282,7 @@ LEFT_OUT = ("utilities/train_weights.py", "data/images/readme_*.png")
 FILE_CUTS: dict[str, tuple[Cut, ...]] = {
     "utilities/export.py": (Cut('    "readme_kernel.png":', "", ends='SUPERSCRIPT TWO}",\n'),),
     "pyproject.toml": (
-        Cut('description = "Reference solution of', 'description = "', ends=" "),
+        Cut("Reference solution of ", "", ends=" of "),
         Cut("packages = [", 'packages = ["utilities", "autograder"]', ends="]"),
         Cut("[tool.pytest.ini_options]", "", ends="\n]\n\n"),
     ),

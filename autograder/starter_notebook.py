@@ -61,6 +61,7 @@ SET_UP = (
         "`random_forest.py`, ...); this notebook explains, calls them and tests them. A function "
         "that is not written yet stops the run and says what to write. *Your answer* marks what "
         "is written here, and a `NotImplementedError` the code that is.",
+        ends="reads the results.",
     ),
 )
 

@@ -15,8 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbclient.exceptions import CellExecutionError
 
 from autograder import starter
-from autograder.grading import grade_submission
-from autograder.rubric import ASSIGNMENTS, ITEMS, Item, items_of
+from autograder.rubric import ITEMS, Item
 from autograder.starter import EXERCISES, Exercise, build_starter
 from autograder.starter_code import without_bodies
 from autograder.starter_notebook import CUTS, Cut, student_notebook
@@ -28,8 +27,9 @@ from utilities.preflight_source import functions
 from utilities.run_notebook import execute
 
 REFERENCE = nbformat.read(ROOT / "hw4.ipynb", as_version=4)
-# The smallest piece of a solution that counts as one: `np.exp(u - u.max())` has eleven nodes.
-PIECE = 12
+# The smallest piece of a solution that counts as one: `x.sum(axis=1, keepdims=True)` has eight
+# nodes and no answer in it, `np.exp(u - u.max())` has eleven.
+PIECE = 10
 # Checks of arguments read alike everywhere, and are no part of an answer.
 CHECKS = re.compile(r"_check\w*|_as_\w+|_require\w*")
 
@@ -290,7 +290,9 @@ def test_no_path_of_this_machine_is_given_out(edition):
 def test_the_style_check_has_nothing_to_say(edition):
     for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, edition], capture_output=True, text=True
+            [sys.executable, "-m", "ruff", *command, "--extend-exclude", "*.ipynb", edition],
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -473,21 +475,26 @@ def test_no_sentence_of_an_answer_is_given_out(edition, students):
     answers = 0
     for cut in CUTS:
         (cell,) = [cell for cell in REFERENCE.cells if cut.begins in cell.source]
+        if cell.cell_type == "code":
+            continue
         _, begins, rest = cell.source.partition(cut.begins)
         passage = begins + (rest.partition(cut.ends)[0] if cut.ends else rest)
         for sentence in re.split(r"(?<=[.:?])\s+|\n", passage):
             if len(sentence) > 30:
                 answers += 1
                 assert [name for name, text in texts.items() if sentence in text] == []
-    assert answers > 60
+    assert answers > 50
 
 
 def test_no_printed_figure_of_the_reference_is_given_out(edition):
-    text = "\n".join(p.read_text() for p in files_of(edition).values() if p.suffix != ".png")
+    # the numbers of the local tests are students' already, and any three digits occur in them
+    files = {n: p for n, p in files_of(edition).items() if not n.startswith("data/")}
+    text = "\n".join(path.read_text() for path in files.values())
     printed = "".join(o.get("text", "") for c in code(REFERENCE) for o in c.outputs)
     figures = re.findall(r"(?:loss|accuracy|intercept|margin)\D{0,40}?(-?\d+\.\d{3,})", printed)
     assert len(figures) > 5
-    assert [figure for figure in set(figures) if figure in text] == []
+    told = [f for f in set(figures) if re.search(rf"(?<![\d.]){re.escape(f)}(?!\d)", text)]
+    assert told == []
 
 
 def test_what_is_kept_of_the_notebook_is_unchanged(students):
@@ -504,7 +511,6 @@ def test_the_notebook_stops_at_the_first_function_to_write_and_says_so(edition):
         execute(edition / "hw4.ipynb", lambda line: None, working_directory=edition)
     message = str(stopped.value)
     assert 'TestNN("test_softmax").test_softmax()' in message
-    assert "AssertionError: softmax" in message
     assert "needs code that is not written yet" in message
     assert f"NotImplementedError {message_of('NeuralNet.softmax')}" in message
 
@@ -523,9 +529,9 @@ def test_every_module_imports_alone_and_lacks_only_what_is_to_be_written(edition
         for check in ("imports alone", "no side effects", "signatures", "libraries"):
             assert (f"{module}.py", check) in passed
     unfinished = {f.file: f.advice for f in findings if f.status == FAIL}
-    assert set(unfinished) == set(EXERCISES) - {"utilities/figures.py"} | {
-        "base_sequential_model.py"
-    }
+    # what the subclasses write is told with them
+    apart = {"utilities/figures.py", "base_sequential_model.py"}
+    assert set(unfinished) == set(EXERCISES) - apart
     assert "raises NotImplementedError" in unfinished["NN.py"]
 
 
@@ -549,10 +555,10 @@ FIRST_NEEDED = {
     "test_d_silu": "NeuralNet.derivative_silu",
     "test_dropout": "NeuralNet._dropout",
     "test_loss": "NeuralNet.cross_entropy_loss",
-    "test_forward": "NeuralNet.forward",
-    "test_forward_without_dropout": "NeuralNet.forward",
-    "test_update_weights": "NeuralNet.update_weights",
-    "test_update_weights_with_momentum": "NeuralNet.update_weights",
+    "test_forward": "NeuralNet.init_parameters",
+    "test_forward_without_dropout": "NeuralNet.init_parameters",
+    "test_update_weights": "NeuralNet.init_parameters",
+    "test_update_weights_with_momentum": "NeuralNet.init_parameters",
     "test_compute_gradients": "NeuralNet.compute_gradients",
     "test_compute_gradients_without_dropout": "NeuralNet.compute_gradients",
     "test_gradient_descent": "NeuralNet.gradient_descent",
@@ -621,34 +627,40 @@ def test_filled_in_the_modules_are_the_reference_again(filled):
         assert ast.dump(theirs) == ast.dump(ours), file
 
 
-def grade(folder, numbers):
-    """Return score and message of items of any assignment, by number."""
-    results = {}
-    for assignment in ASSIGNMENTS:
-        here = {item.number for item in items_of(assignment)} & set(numbers) - set(results)
-        if here:
-            for test in grade_submission(folder, assignment, items=here)["tests"]:
-                results[test["number"]] = test
-    return results
+def grade(folder, assignment, out, *options):
+    """Start grading a folder; return the process and where its results will be."""
+    results = out / f"{assignment}.json"
+    command = ["grade", folder, "--assignment", assignment, "--results", results, "--quiet"]
+    call = [sys.executable, "-m", "autograder", *map(str, command), *options]
+    return subprocess.Popen(call, cwd=ROOT, env=clean_environment()), results
 
 
-def test_the_student_edition_scores_nothing_on_any_item(edition, real_data):
+def graded(processes):
+    """Wait for grading to end and return all results by number."""
+    found = {}
+    for process, results in processes:
+        assert process.wait(timeout=300) == 0
+        found |= {test["number"]: test for test in json.loads(results.read_text())["tests"]}
+    return found
+
+
+def test_the_student_edition_scores_nothing_on_any_item(edition, real_data, tmp_path):
     real_data("housing")
     real_data("dry_beans")
-    numbers = {item.number for item in ITEMS if item.check}
-    results = grade(edition, numbers)
-    assert set(results) == numbers
-    for number, test in results.items():
+    # Bonus for Undergrad has the same checks as Programming: its items are among those
+    found = graded([grade(edition, name, tmp_path) for name in ("programming", "bonus-all")])
+    assert set(found) == {item.number for item in ITEMS if item.assignments}
+    for number, test in found.items():
         assert test["score"] == 0, number
-        assert "NotImplementedError" in test["output"], test["output"]
+        assert "NotImplementedError: this part is not written yet. write " in test["output"]
 
 
-# Each a fraction of a second; the trainings, PyTorch and TensorFlow take longer.
-QUICK = {f"1.1{letter}" for letter in "abcdefghijklm"} | {f"3.1{letter}" for letter in "abcdef"}
+# Each a fraction of a second; trainings on real data, PyTorch and TensorFlow take longer.
+QUICK = [*(f"1.1{letter}" for letter in "abcdefghijklm"), "3.1a", "3.1b", "3.1c"]
 
 
-def test_filled_in_it_scores_full_marks(filled):
-    results = grade(filled, QUICK)
-    assert set(results) == QUICK
-    lost = {n: t["output"] for n, t in results.items() if t["score"] != t["max_score"]}
+def test_filled_in_it_scores_full_marks(filled, tmp_path):
+    found = graded([grade(filled, "programming", tmp_path, "--items", ",".join(QUICK))])
+    assert set(found) == set(QUICK)
+    lost = {n: test["output"] for n, test in found.items() if test["score"] != test["max_score"]}
     assert lost == {}
