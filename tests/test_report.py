@@ -396,7 +396,7 @@ def test_a_detail_has_every_item_with_its_score_and_its_whole_output(read):
         outputs = [pre.get_text() for pre in detail("pre")]
         for test in (record["results"] or {"tests": []})["tests"]:
             if test["status"] == "passed":
-                assert f"{test['number']} {test['score']:g}" in words(detail.select_one(".right"))
+                assert f"{test['number']} ({test['score']:g})" in words(detail.select_one(".right"))
             else:
                 score = f"{test['score']:g} of {test['max_score']:g}"
                 assert f"{test['number']} {test['name']} {score}" in words(detail)
@@ -435,8 +435,8 @@ def test_the_right_items_show_their_notes(read):
     records = [graded(1)]
     records[0]["results"]["tests"][-1]["output"] = "Passed.\nNote: accuracy: 0.8728."
     right = [words(p) for p in read(records).select(".right")]
-    assert right[1] == "Right 3.2 5 Passed. Note: accuracy: 0.8728."
-    assert right[0].startswith("Right 1.1a 2.5 1.1b 2.5 1.1c 5")
+    assert right[1] == "Right 3.2 (5) Passed. Note: accuracy: 0.8728."
+    assert right[0].startswith("Right 1.1a (2.5), 1.1b (2.5), 1.1c (5), ")
 
 
 def test_the_table_has_one_row_each_in_the_order_of_the_names(read):
@@ -491,7 +491,7 @@ def test_a_record_without_results_has_no_score(read):
     page = read([graded(1), graded(2, results=None, score=0.0, max_score=120.0)])
     assert figures_in(page)["mean"] == "120"
     assert [row[1] for row in rows_in(page)] == ["120.00", "–"]
-    assert "0.0% lost points 0 of 1; worth 2.5" in words(item_in(page, "1.1a"))
+    assert words(item_in(page, "1.1a")) == "1.1a silu 2.5 points 0.0% lost points 0 of 1"
     assert "There are no results of single items." in words(page.select_one("#s2"))
 
 
@@ -508,7 +508,7 @@ def test_a_bonus_is_counted_in_per_cent(read):
     page = read([submission(1, results)], "bonus-all")
     assert page.h1.text == "Bonus for All: 1 submission"
     assert "score in per cent" in [words(text) for text in page.select(".histogram text")]
-    assert "1 of 1, 1 got nothing; worth 2.2" in words(item_in(page, "5.1.1"))
+    assert "RNN 2.2 per cent 100.0% lost points 1 of 1, 1 got" in words(item_in(page, "5.1.1"))
 
 
 def test_an_unknown_assignment_or_state_is_refused_and_nothing_written(tmp_path):
