@@ -15,6 +15,7 @@ import yaml
 
 METADATA = "submission_metadata.yml"
 MAX_METADATA = 64 << 20  # bytes; an export of 1,000 submissions with all their results has some 10
+MAX_DEPTH = 50  # of lists in lists: the C parser would overflow its stack
 MAX_TEXT = 200  # characters of a name that are kept
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?\s*(Z|UTC|[+-]\d\d:?\d\d)?"
@@ -60,9 +61,11 @@ def read_metadata(path: Path) -> dict[str, Facts]:
     size = path.stat().st_size
     if size > MAX_METADATA:
         raise ValueError(f"{path.name} has {size} bytes, expected at most {MAX_METADATA}")
+    text = path.read_bytes()
     try:
-        document = yaml.load(path.read_bytes(), Loader=_TEXT_LOADER)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        _check_depth(text)
+        document = yaml.load(text, Loader=_TEXT_LOADER)
+    except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path.name} cannot be read as YAML: {reason}") from None
     if not isinstance(document, dict):
@@ -70,6 +73,15 @@ def read_metadata(path: Path) -> dict[str, Facts]:
             f"{path.name}: expected submissions by name, got {type(document).__name__}"
         )
     return {str(name): _facts(entry) for name, entry in document.items()}
+
+
+def _check_depth(text: bytes) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_TEXT_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"lists and mappings are more than {MAX_DEPTH} deep")
 
 
 def _facts(entry: object) -> Facts:

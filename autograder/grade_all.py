@@ -11,8 +11,9 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -134,10 +135,10 @@ def grade_all(
         if orders:
             with (
                 _Progress(len(orders), kept, quiet) as progress,
-                _workers(backend, scheduler, jobs),
+                _workers(backend, scheduler, jobs) as crew,
             ):
-                for record in _graded(orders):
-                    if record["state"] == "failed":
+                for record in _graded(crew, orders):
+                    if record["state"] == "failed":  # all others are stored by their graders
                         gradebook.write_record(output, record)
                     records[record["key"]] = record
                     progress.step(record)
@@ -228,17 +229,50 @@ def _sort_out(
 # --- work -----------------------------------------------------------------------------------------
 
 
+# What has orders carried out, all at the same time: yields the records as they are done.
+Crew = Callable[[list[dict]], Iterator[dict]]
+
+
 @contextlib.contextmanager
-def _workers(backend: str, scheduler: str | None, jobs: int | None) -> Iterator[None]:
-    """Let joblib use these workers, and let go of them at the end."""
+def _workers(backend: str, scheduler: str | None, jobs: int | None) -> Iterator[Crew]:
+    """Find workers, and let go of them at the end."""
     with contextlib.ExitStack() as stack:
         if backend == "dask":
             client = stack.enter_context(_client(scheduler))
-            stack.enter_context(joblib.parallel_config(backend="dask", client=client))
+            yield partial(_on_cluster, client)
         else:
             stack.callback(_end_local_workers)
-            stack.enter_context(joblib.parallel_config(backend="loky", n_jobs=jobs or -1))
-        yield
+            settings = {"n_jobs": jobs or -1, "initializer": _leave_ctrl_c_to_the_run}
+            stack.enter_context(joblib.parallel_config(backend="loky", **settings))
+            yield _on_this_machine
+
+
+def _graded(crew: Crew, orders: list[dict]) -> Iterator[dict]:
+    """Yield records as they are done; where workers die, give what they had to new ones."""
+    waiting = {order["card"]["key"]: order for order in orders}
+    fruitless = 0
+    while waiting:
+        before = len(waiting)
+        try:
+            for record in crew([*waiting.values()]):
+                del waiting[record["key"]]
+                yield record
+        except BrokenProcessPool:
+            fruitless = fruitless + 1 if len(waiting) == before else 0
+            if fruitless == FRUITLESS:
+                raise
+
+
+def _on_this_machine(orders: list[dict]) -> Iterator[dict]:
+    """Grade with joblib's processes."""
+    # no more handed out than loky has room for: it stops with an error while others wait
+    settings = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": "2*n_jobs"}
+    yield from joblib.Parallel(**settings)(joblib.delayed(grade_one)(order) for order in orders)
+
+
+def _leave_ctrl_c_to_the_run() -> None:
+    """Let a worker go on when a terminal interrupts it too: the run ends its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end_local_workers() -> None:
@@ -259,27 +293,24 @@ def _client(scheduler: str):
         raise ValueError(f"no Dask scheduler at {scheduler} ({error})") from None
 
 
-def _graded(orders: list[dict]) -> Iterator[dict]:
-    """Yield records as they are done; where workers die, give what they had to new ones."""
-    waiting = {order["card"]["key"]: order for order in orders}
-    fruitless = 0
-    while waiting:
-        before = len(waiting)
-        try:
-            yield from _round(waiting)
-        except BrokenProcessPool:
-            fruitless = fruitless + 1 if len(waiting) == before else 0
-            if fruitless == FRUITLESS:
-                raise
+def _on_cluster(client, orders: list[dict]) -> Iterator[dict]:
+    """Grade on a cluster, by Dask itself.
 
+    joblib's backend for Dask (1.6) hears of tasks that end well only: one that Dask gives up,
+    because its workers died four times, would be waited for without end.
+    """
+    from distributed import as_completed
 
-def _round(waiting: dict[str, dict]) -> Iterator[dict]:
-    """Yield the records of what is waiting, which waits no more then."""
-    tasks = [joblib.delayed(grade_one)(order) for order in waiting.values()]
-    settings = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": "all"}
-    for record in joblib.Parallel(**settings)(tasks):
-        del waiting[record["key"]]
-        yield record
+    futures = {client.submit(grade_one, order, pure=False): order for order in orders}
+    for future in as_completed(list(futures)):
+        order = futures.pop(future)
+        if future.status == "finished":
+            yield future.result()
+        elif future.status == "error":
+            why = f"Dask gave it up: {type(future.exception()).__name__}"
+            yield gradebook.failed_record(order["card"], order["terms"], order["digest"], why)
+        else:
+            raise ValueError("the Dask scheduler was lost; the same command goes on from here")
 
 
 # --- what is seen of it ---------------------------------------------------------------------------

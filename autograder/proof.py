@@ -117,8 +117,8 @@ def same_table(output: Path, expected: Path) -> bool:
 class Proof:
     """A class, and what is done to it."""
 
-    def __init__(self, place: Path, size: int, seed: int) -> None:
-        self.place, self.size, self.seed = place, size, seed
+    def __init__(self, place: Path, size: int, seed: int, patience: float) -> None:
+        self.place, self.size, self.seed, self.patience = place, size, seed, patience
         self.folder = place / "submissions"
         self.expected = place / "two-jobs"
         if not self.folder.exists():
@@ -136,7 +136,7 @@ class Proof:
 
     def _timed(self, output: Path, jobs: int) -> dict:
         shutil.rmtree(output, ignore_errors=True)
-        load = wait_for_quiet()
+        load = wait_for_quiet(self.patience)
         seconds = finish(command(self.folder, output, "--jobs", str(jobs)), self._log(output))
         return {
             "jobs": jobs,
@@ -196,7 +196,7 @@ class Proof:
         for path in (folder, output):
             shutil.rmtree(path, ignore_errors=True)
         write_class(folder, size, self.seed)
-        load = wait_for_quiet()
+        load = wait_for_quiet(self.patience)
         arguments = command(folder, output, "--jobs", "2", items="")
         arguments[arguments.index("--budget") + 1] = "560"
         seconds = finish(arguments, self._log(output))
@@ -258,8 +258,8 @@ def cluster(log: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Pope
             process.wait()
 
 
-def wait_for_quiet(patience: float = 300) -> float:
-    """Wait for a quiet machine, not for ever; return how busy it was at last."""
+def wait_for_quiet(patience: float) -> float:
+    """Wait for a quiet machine, so many seconds at most; return how busy it was at last."""
     end = time.monotonic() + patience
     while os.getloadavg()[0] > QUIET and time.monotonic() < end:
         time.sleep(5)
@@ -273,9 +273,10 @@ def main() -> int:
     parser.add_argument("--place", type=Path, default=PROJECT / "build" / "class")
     parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--seed", type=int, default=4641)
+    parser.add_argument("--patience", type=float, default=300, help="seconds to wait for quiet")
     options = parser.parse_args()
     options.place.mkdir(parents=True, exist_ok=True)
-    proof = Proof(options.place.resolve(), options.size, options.seed)
+    proof = Proof(options.place.resolve(), options.size, options.seed, options.patience)
     for part in options.parts or PARTS:
         report = getattr(proof, part.replace("-", "_"))()
         write_atomically(options.place / f"{part}.json", json.dumps(report, indent=1) + "\n")
