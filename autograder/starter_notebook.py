@@ -59,8 +59,9 @@ SET_UP = (
         "Reference solution, to be run from top to bottom.",
         "To be run from top to bottom. You write the modules of the questions (`NN.py`, `cnn.py`, "
         "`random_forest.py`, ...); this notebook explains, calls them and tests them. A function "
-        "that is not written yet stops the run and says what to write. *Your answer* marks what "
-        "is written here, and a `NotImplementedError` the code that is.",
+        "that is not written yet stops the run and says what to write. Some code is written in "
+        "this notebook: those cells raise `NotImplementedError`. Text to write is marked "
+        "*Your answer*.",
         ends="reads the results.",
     ),
 )

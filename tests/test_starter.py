@@ -55,14 +55,28 @@ def files_of(folder):
 # --- building ------------------------------------------------------------------------------------
 
 
-def test_two_builds_have_the_same_bytes(edition, tmp_path):
-    code = "import sys; from autograder.starter import *; build_starter(Path(sys.argv[1]))"
-    done = run_python(code, tmp_path / "again", env=clean_environment(PYTHONHASHSEED="4641"))
+def command(*arguments, **changes):
+    """Run ``python -m autograder starter`` and return the completed process."""
+    call = [sys.executable, "-m", "autograder", "starter", *map(str, arguments)]
+    env = clean_environment(**changes)
+    return subprocess.run(call, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def test_the_command_makes_the_same_bytes_in_every_process(edition, tmp_path):
+    done = command(tmp_path / "again", PYTHONHASHSEED="4641")
     assert done.returncode == 0, done.stderr
     first, again = files_of(edition), files_of(tmp_path / "again")
     assert {n: p.read_bytes() for n, p in first.items()} == {
         n: p.read_bytes() for n, p in again.items()
     }
+
+
+def test_the_command_says_in_one_line_why_it_refuses(tmp_path):
+    (tmp_path / "mine.txt").write_text("kept")
+    done = command(tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: OUT must be empty or new")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_files_written_are_returned_and_nothing_else_is_there(tmp_path):
@@ -522,6 +536,7 @@ def message_of(name):
 # --- real processes: importing, local tests, grading ---------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_module_imports_alone_and_lacks_only_what_is_to_be_written(edition):
     findings = check_modules(edition, tuple(LIBRARIES))
     passed = {(f.file, f.check) for f in findings if f.status == PASS}
@@ -644,6 +659,7 @@ def graded(processes):
     return found
 
 
+@pytest.mark.slow
 def test_the_student_edition_scores_nothing_on_any_item(edition, real_data, tmp_path):
     real_data("housing")
     real_data("dry_beans")
