@@ -7,6 +7,7 @@ as they are done, and are all that the next run needs to go on.
 
 import contextlib
 import fcntl
+import os
 import secrets
 import signal
 import sys
@@ -24,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from autograder import gradebook
 from autograder.gradebook import Entry
-from autograder.grader import run_file, work_folder
+from autograder.grader import run_file, sweep, work_folder
 from autograder.package import BUDGET
 from autograder.results import write_atomically
 from autograder.rubric import items_of
@@ -198,7 +199,11 @@ def _lock(output: Path) -> Iterator[str]:
             raise ValueError(f"another grade-all is at work on {output}") from None
         run = secrets.token_hex(8)
         write_atomically(run_file(output), run)
-        yield run
+        try:
+            sweep(output)
+            yield run
+        finally:
+            sweep(output)
 
 
 def _forget(output: Path, entries: list[Entry]) -> None:
@@ -260,7 +265,7 @@ def _graded(crew: Crew, orders: list[dict]) -> Iterator[dict]:
         except BrokenProcessPool:
             fruitless = fruitless + 1 if len(waiting) == before else 0
             if fruitless == FRUITLESS:
-                raise
+                raise ValueError("workers die before they have graded anything") from None
 
 
 def _on_this_machine(orders: list[dict]) -> Iterator[dict]:
@@ -288,9 +293,15 @@ def _client(scheduler: str):
     except ModuleNotFoundError:
         raise ValueError("the dask backend needs the packages dask and distributed") from None
     try:
-        return Client(scheduler, timeout=CONNECT)
+        client = Client(scheduler, timeout=CONNECT)
     except (OSError, ValueError) as error:
         raise ValueError(f"no Dask scheduler at {scheduler} ({error})") from None
+    try:
+        client.submit(os.getpid, pure=False).result(timeout=CONNECT)
+    except TimeoutError:
+        client.close()
+        raise ValueError(f"the Dask scheduler at {scheduler} has no workers") from None
+    return client
 
 
 def _on_cluster(client, orders: list[dict]) -> Iterator[dict]:
@@ -334,7 +345,7 @@ class _Progress:
         if self.console.is_terminal:
             columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
             self.bar = Progress(*columns, console=self.console)
-            self.task = self.bar.add_task("", total=self.total)
+            self.task = self.bar.add_task("starting", total=self.total)
             self.bar.start()
         return self
 

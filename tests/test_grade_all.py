@@ -517,6 +517,8 @@ def test_a_run_that_is_stopped_leaves_nothing_behind_and_says_how_to_go_on(numbe
     assert "the same command goes on" in text and "Traceback" not in text
     _, alive = psutil.wait_procs(descendants, timeout=10)
     assert alive == []
+    claims = [path.read_text() for path in work_folder(place / name).glob("claims/*")]
+    assert not [text for text in claims if text and Path(json.loads(text)["scratch"]).exists()]
 
 
 def test_a_cluster_that_loses_a_worker_grades_everybody_once(place):
