@@ -52,7 +52,7 @@ class Row:
 
     @cached_property
     def name(self) -> str:
-        """Return the students' names, or what the submission is called if it has none."""
+        """Return what it is called."""
         return _name(self.record)
 
     @cached_property
@@ -95,12 +95,13 @@ class Row:
         """Return when it was handed in, in UTC, if that is known and a date."""
         try:
             moment = datetime.fromisoformat(self.record["created_at"] or "")
-        except ValueError:
+            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, OverflowError):
             return None
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def _name(record: dict) -> str:
+    """Return what a submission is called: by its students, or else by its file."""
     names = ((student["name"] or student["email"]).strip() for student in record["students"])
     return ", ".join(filter(None, names)) or record["submission"]
 
@@ -115,10 +116,12 @@ def _rows(records: Iterable[dict]) -> list[Row]:
 
 
 def _lost(test: dict) -> bool:
+    """Return whether an item lost any points."""
     return test["score"] < test["max_score"]
 
 
 def _seconds(test: dict) -> float:
+    """Return how long an item took; one that was not tried does not say."""
     return test.get("extra_data", {}).get("seconds", 0.0)
 
 
@@ -225,7 +228,7 @@ def _round_step(least: float) -> float:
 # What was lost on each item, and what the grader said there.
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")  # not the 1 of theta1
-PART = re.compile(r"^(.+?) \(\d+%\): (?=.)")  # how grading.py begins what one part got wrong
+PART = re.compile(r"^.+? \(\d+%\): (?=.)")  # how grading.py begins what one part got wrong
 PRINTED = "\nYour code printed:\n"  # and what comes after the messages
 
 
@@ -275,7 +278,7 @@ class ItemLosses:
 
 
 def problems_in(output: str) -> list[str]:
-    """Return what an item's output says is wrong, one line for each part, without hints.
+    """Return what an item's output says is wrong, each once, without names of parts and hints.
 
     Parameters
     ----------
@@ -284,7 +287,7 @@ def problems_in(output: str) -> list[str]:
         ones; at the end what was right, notes, and what the student's code printed.
     """
     lines = output.split(PRINTED, 1)[0].splitlines() or [""]
-    parts = [PART.sub(r"\1: ", line) for line in lines if PART.match(line)]
+    parts = [PART.sub("", line) for line in lines if PART.match(line)]
     return list(dict.fromkeys(parts or lines[:1]))
 
 
@@ -319,6 +322,7 @@ def _in_common(words: tuple[str, ...], texts: list[str]) -> str:
 
 
 def _once(rows: Iterable[Row]) -> list[Row]:
+    """Return rows without repeats, in their order."""
     return list(dict.fromkeys(rows))
 
 
@@ -350,6 +354,7 @@ def item_losses(rows: list[Row], assignment: str) -> list[ItemLosses]:
 def _losses_of(
     number: str, title: str, graded: list[tuple[dict, Row]], n_not_graded: int
 ) -> ItemLosses:
+    """Return how one item went, given each result of it with its row."""
     lost = [(test, row) for test, row in graded if _lost(test)]
     said = [(text, row) for test, row in lost for text in problems_in(test["output"])]
     return ItemLosses(
@@ -394,11 +399,14 @@ def details_of(row: Row, limit: int) -> list[Detail]:
     for test in row.all_tests:
         is_right = test["number"] not in row.not_graded and not _lost(test)
         groups.setdefault((is_right, test["output"]), []).append(test)
-    details = [Detail(tests, *key[:1], _cut(key[1], limit)) for key, tests in groups.items()]
+    details = [
+        Detail(tests, is_right, _cut(output, limit)) for (is_right, output), tests in groups.items()
+    ]
     return sorted(details, key=lambda detail: detail.is_right)
 
 
 def _cut(output: str, limit: int) -> str:
+    """Return the beginning of an output that is longer than allowed, and say so."""
     return output if len(output) <= limit else output[:limit].rstrip() + SHORTENED
 
 
@@ -511,6 +519,7 @@ def _ungraded(rows: list[Row]) -> dict[str, list[Message]]:
 
 
 def _first_line(text: str) -> str:
+    """Return the first line that says anything."""
     return next((line for line in text.splitlines() if line.strip()), "No reason was given.")
 
 

@@ -4,7 +4,6 @@ import base64
 import copy
 import hashlib
 import itertools
-import json
 import random
 import re
 import statistics
@@ -113,7 +112,7 @@ def a_class(n, seed=7):
         record = submission(
             number, results, students=[student], created_at=moment.isoformat(), seconds=seconds
         )
-        records.append(record | _mishap(rng))
+        records.append(record | _mishap(number))
     return records
 
 
@@ -129,15 +128,14 @@ def _sit(rng, test, risk):
         test["status"] = "failed"
 
 
-def _mishap(rng):
+def _mishap(number):
     """Return what becomes of a record: usually nothing."""
-    chance = rng.random()
-    if chance < 0.02:
+    if number % 47 == 5:
         text = "The submission was refused: submission.zip is not a zip that can be read."
         return {"state": "refused", "message": text, "score": 0.0, "results": None}
-    if chance < 0.03:
+    if number % 97 == 9:
         return {"state": "failed", "message": "worker ended with status -9", "results": None}
-    return {"counts": False} if chance < 0.06 else {}
+    return {"counts": False} if number % 31 == 11 else {}
 
 
 def counted(records):
@@ -324,7 +322,7 @@ def test_the_problems_are_read_from_what_the_grader_writes():
         (0.2, "shape", ""),
     )
     task.notes.append("own methods were taken")
-    expected = ["values: silu(u): 3 of 4 values are wrong", "stream: NumPy's stream has moved"]
+    expected = ["silu(u): 3 of 4 values are wrong", "NumPy's stream has moved"]
     assert problems_in(_output(task)) == expected
     assert problems_in(_output(task_with((1, "all", "silu(u): wrong\n  Hint: x")))) == [
         "silu(u): wrong"
@@ -353,9 +351,9 @@ def test_a_message_with_a_number_sign_is_not_taken_for_a_number():
 
 
 def test_a_submission_is_counted_once_for_a_message_it_got_twice(read):
-    twice = "first (50%): 2 wrong\nsecond (50%): late\nfirst (50%): 3 wrong"
+    twice = "first (40%): 2 wrong\nsecond (40%): 3 wrong\nthird (20%): late"
     page = read([graded(1, {"1.1a": (0.0, twice)})])
-    assert said_in(item_in(page, "1.1a")) == {"first: # wrong": 1, "second: late": 1}
+    assert said_in(item_in(page, "1.1a")) == {"# wrong": 1, "late": 1}
 
 
 def test_rarer_messages_are_folded_and_the_rarest_counted(read):
@@ -414,14 +412,14 @@ def test_endless_outputs_are_cut_to_what_a_browser_opens_at_once(tmp_path):
     line = "value 0.123 is wrong; "
     records = [
         graded(n, {item.number: (0.0, f"{item.number} {n} " + line * 200) for item in ITEMS})
-        for n in range(200)
+        for n in range(60)
     ]
     write_report(records, "programming", tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_size < 5_000_000
     outputs = [pre.get_text() for pre in soup_of(tmp_path / "report.html")("pre")]
-    assert len(outputs) == 200 * len(ITEMS)
+    assert len(outputs) == 60 * len(ITEMS)
     assert all(output.endswith(SHORTENED) for output in outputs)
-    assert {len(o) - len(SHORTENED) for o in outputs} <= set(range(390, 401))
+    assert {len(o) - len(SHORTENED) for o in outputs} <= set(range(1490, 1501))
 
 
 def test_outputs_of_a_usual_class_are_not_cut(read):
@@ -456,8 +454,10 @@ def test_several_students_share_a_submission_and_none_has_its_own_name(read):
 
 def test_dates_are_shown_in_utc_and_what_is_no_date_as_it_is(read):
     dates = ["2026-11-20T14:03:00-05:00", "2026-11-20 14:03:00Z", "2026-11-20", "late", None]
+    dates.append("0001-01-01T00:00:00+14:00")  # before the first year in UTC
     page = read([graded(n, created_at=date) for n, date in enumerate(dates)])
     expected = ["2026-11-20 19:03", "2026-11-20 14:03", "2026-11-20 00:00", "late", "–"]
+    expected.append(dates[-1])
     assert [row[4] for row in rows_in(page)] == expected
 
 
@@ -632,7 +632,7 @@ def window(browser, report):
     return browser
 
 
-def press(browser, key, shift=False):
+def press(browser, key):
     """Press a key and let it go."""
     code, text = KEYS[key]
     for kind in ("keyDown", "keyUp"):
@@ -643,14 +643,7 @@ def press(browser, key, shift=False):
             code=key,
             windowsVirtualKeyCode=code,
             text=text,
-            modifiers=8 if shift else 0,
         )
-
-
-FOCUSED = (
-    "(() => { const e = document.activeElement; return [e.id, e.textContent.trim(),"
-    " e.localName]; })()"
-)
 
 
 def go_to(browser, part):
@@ -669,7 +662,7 @@ def tab_until(browser, condition, most=20):
         press(browser, "Tab")
         if browser.run(f"(e => {condition})(document.activeElement)"):
             return
-    raise AssertionError(f"{condition} not reached: {browser.run(FOCUSED)}")
+    raise AssertionError(f"{condition} not reached with {most} Tabs")
 
 
 def shown_column(browser, column):
@@ -776,6 +769,7 @@ def test_the_filter_finds_names_and_states_without_accents(window, records):
         window.run("document.activeElement.select()")
         window.command("Input.insertText", text=typed)
         expected = sorted(r["submission"] for r in records if kept(r))
+        assert bool(expected) == (typed != "nobody has this name")
         assert sorted(shown_column(window, 6)) == expected
         status = window.run("document.querySelector('[role=status]').textContent")
         assert status == f"{len(expected)} of {len(records)} shown"
@@ -964,6 +958,5 @@ def test_a_class_of_a_thousand_stays_usable(tmp_path):
         browser.run("document.body.getBoundingClientRect().height")
         seconds = time.perf_counter() - start
         scores = [float(text) for text in shown_column(browser, 1) if text != "–"]
-    print(json.dumps({"bytes": path.stat().st_size, "load and sort, seconds": round(seconds, 2)}))
     assert scores == sorted(scores)
     assert seconds < 10  # 2 s are wanted of a free machine; the suite may run on a busy one
