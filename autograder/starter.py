@@ -289,8 +289,8 @@ FILE_CUTS: dict[str, tuple[Cut, ...]] = {
     "Makefile": (
         Cut("# make test   the tests", "# make test   the local tests of your code", ends="had"),
         Cut(
-            "test: $(READY)",
-            "test: $(READY)  ## run the local tests of your code\n"
+            "\ntest: $(READY)",
+            "\ntest: $(READY)  ## run the local tests of your code\n"
             "\t@$(PY) -m unittest utilities.localtests\n",
             ends="-m pytest\n",
         ),
@@ -324,12 +324,14 @@ def build_starter(out: Path) -> list[Path]:
     out = Path(out)
     _check_folder(out)
     _check_items()
-    contents = dict(sorted(_contents().items()))
-    for name, content in contents.items():
-        path = out / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return [out / name for name in contents]
+    contents = {out / name: content for name, content in sorted(_contents().items())}
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    except OSError as error:
+        raise ValueError(f"{out} cannot be written ({error.strerror})") from error
+    return list(contents)
 
 
 def _check_folder(out: Path) -> None:
@@ -425,7 +427,7 @@ def _readme() -> str:
     """Return the students' README, with a row for each file they write in."""
     rows = []
     for file, tasks in EXERCISES.items():
-        questions = dict.fromkeys(n.rstrip("abcdefghijklmnop") for t in tasks for n in t.items)
+        questions = {re.match(r"[\d.]+", number)[0] for task in tasks for number in task.items}
         names = ", ".join(f"`{task.name.rpartition('.')[2]}`" for task in tasks)
         rows.append(f"| `{file}` | {names} | {', '.join(sorted(questions))} |")
     return README.read_text("utf-8").replace("@EXERCISES@", "\n".join(rows))
