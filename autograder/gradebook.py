@@ -100,6 +100,8 @@ def discover(folder: Path) -> list[Entry]:
     metadata = folder / METADATA
     known = read_metadata(metadata) if metadata.is_file() else {}
     names = [entry.name for entry in os.scandir(folder) if _is_submission(entry)]
+    if len(names) == 1 and (folder / names[0] / METADATA).is_file():  # an export as it is unpacked
+        return discover(folder / names[0])
     present = {_stem(name) for name in names}
     # one that Gradescope knows but did not export gets a row too, or a student would be missing
     names += [name for name in known if name not in present and _is_plain(name)]

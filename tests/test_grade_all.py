@@ -143,6 +143,14 @@ def test_folders_and_zips_are_submissions_and_litter_is_not(tmp_path):
         discover(tmp_path / "nowhere")
 
 
+def test_an_export_in_a_folder_of_its_own_is_found(tmp_path):
+    export = tmp_path / "class" / "assignment_7_export"
+    (export / "submission_7").mkdir(parents=True)
+    export_of(export, RUBY)
+    keys = [entry.key for entry in discover(tmp_path / "class")]
+    assert keys == ["submission_7", "submission_8", "submission_9"]
+
+
 def test_the_newest_version_counts_for_every_student_of_a_group(tmp_path):
     a, b = ("{':name': A, ':email': a@x}", "{':name': B, ':email': B@x}")
     versions = {1: (f"[{a}, {b}]", "01"), 2: (f"[{a}]", "03"), 3: (f"[{a}]", "02")}
