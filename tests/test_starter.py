@@ -27,8 +27,8 @@ from utilities.preflight_source import functions
 from utilities.run_notebook import execute
 
 REFERENCE = nbformat.read(ROOT / "hw4.ipynb", as_version=4)
-# The smallest piece of a solution that counts as one: `x.sum(axis=1, keepdims=True)` has eight
-# nodes and no answer in it, `np.exp(u - u.max())` has eleven.
+# Nodes of the smallest piece of a solution that counts as one. `lambda value: 0 <= value < 1`, by
+# which arguments are checked, has nine.
 PIECE = 10
 # Checks of arguments read alike everywhere, and are no part of an answer.
 CHECKS = re.compile(r"_check\w*|_as_\w+|_require\w*")
@@ -49,7 +49,9 @@ def students(edition):
 
 
 def files_of(folder):
-    return {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+    """Return the files of a folder by name, but not what Python leaves when it imports them."""
+    paths = [p for p in folder.rglob("*") if p.is_file() and p.parent.name != "__pycache__"]
+    return {path.relative_to(folder).as_posix(): path for path in paths}
 
 
 # --- building ------------------------------------------------------------------------------------
@@ -298,7 +300,7 @@ def test_students_get_no_staff_files_no_trained_weights_and_no_figures(edition):
         "autograder/__init__.py",
         "autograder/rubric.py",
     }
-    assert not [name for name in names if "readme_" in name or name.endswith((".pyc", ".h5"))]
+    assert not [name for name in names if "readme_" in name or name.endswith(".h5")]
     assert {f"{module}.py" for module in LIBRARIES} | {"hw4.ipynb", "README.md"} <= names
 
 
@@ -426,6 +428,20 @@ def test_no_list_of_statements_of_a_solution_is_given_out(edition, students):
             for block in theirs:
                 starts = range(len(block) - len(ours) + 1)
                 assert not any(block[at : at + len(ours)] == ours for at in starts), label
+
+
+def test_no_helper_is_left_that_nothing_uses(edition):
+    """A helper of a solution that was forgotten would not be searched for by the tests above."""
+    for file in EXERCISES:
+        tree = ast.parse((edition / file).read_text())
+        asked_for = {task.name for task in EXERCISES[file]}
+        for name, node in functions(tree).items():
+            method = name.rpartition(".")[2]
+            if method.startswith("_") and not method.endswith("__") and name not in asked_for:
+                own = set(ast.walk(node))
+                elsewhere = [n for n in ast.walk(tree) if n not in own]
+                used = {getattr(n, "id", getattr(n, "attr", None)) for n in elsewhere}
+                assert method in used, f"{file}: {name}"
 
 
 def test_the_search_for_leaks_finds_one(edition, students, tmp_path):
