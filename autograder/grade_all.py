@@ -12,6 +12,7 @@ import secrets
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -25,8 +26,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from autograder import gradebook
 from autograder.gradebook import Entry
-from autograder.grader import run_file, sweep, work_folder
+from autograder.grader import read_log, run_file, sweep, work_folder
 from autograder.package import BUDGET
+from autograder.report import write_report
 from autograder.results import write_atomically
 from autograder.rubric import items_of
 from autograder.workers import close_graders, grade_one
@@ -118,8 +120,6 @@ def grade_all(
     KeyboardInterrupt
         If stopped; what was graded until then stays.
     """
-    from autograder.report import write_report  # here, lest it should be missing hours later
-
     _check(jobs, budget, backend, scheduler)
     folder = Path(folder).resolve()
     output = _output_of(folder, output)
@@ -228,6 +228,9 @@ def _sort_out(
         else:
             order = {"card": card, "path": str(entry.path), "output": str(output), "run": run}
             orders.append({**order, "digest": digest, "terms": terms})
+    # What was under way when a run was killed comes last: perhaps it was the reason.
+    begun = Counter(key for what, key in read_log(output) if what == "begin")
+    orders.sort(key=lambda order: begun[order["card"]["key"]])
     return records, orders
 
 

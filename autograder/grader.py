@@ -236,6 +236,15 @@ def _note(output: Path, what: str, key: str) -> None:
         os.close(descriptor)
 
 
+def read_log(output: Path) -> Iterator[tuple[str, str]]:
+    """Yield what the log says, "begin" or "stored", and of which submission."""
+    if log_file(output).exists():
+        for line in log_file(output).read_text(encoding="utf-8", errors="replace").splitlines():
+            words = line.split()
+            if len(words) == 4:  # a full disk may have cut one off
+                yield words[1], words[2]
+
+
 @contextlib.contextmanager
 def _printing_to(path: Path) -> Iterator[None]:
     """Send what the grader itself prints, tracebacks above all, to a file; keep it if there is."""

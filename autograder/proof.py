@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from autograder.grader import log_file
+from autograder.grader import read_log
 from autograder.hostile.catalogue import ENDLESS, HOSTILE
 from autograder.reference import PROJECT
 from autograder.results import write_atomically
@@ -84,8 +84,7 @@ def gradings(output: Path) -> tuple[Counter[str], Counter[str], list[str]]:
     begun: Counter[str] = Counter()
     stored: Counter[str] = Counter()
     again = []
-    for line in log_file(output).read_text(encoding="utf-8").splitlines():
-        _, what, key, _ = line.split()
+    for what, key in read_log(output):
         if what == "begin":
             begun[key] += 1
             again += [key] if stored[key] else []

@@ -20,7 +20,7 @@ from autograder.__main__ import main
 from autograder.exports import METADATA, read_metadata
 from autograder.grade_all import Summary, grade_all
 from autograder.gradebook import discover, examine, grader_version, key_of
-from autograder.grader import log_file, work_folder
+from autograder.grader import log_file, read_log, work_folder
 from autograder.hostile.catalogue import ENDLESS
 from autograder.mutants.submission import write_base
 from autograder.rubric import ASSIGNMENTS, items_of
@@ -388,6 +388,19 @@ def test_a_new_name_needs_no_new_grade(few, tmp_path):
         == record_of(output, "right")["students"][0]["name"]
     )
     assert log_file(output).read_text() == before
+
+
+def test_what_was_under_way_in_a_killed_run_comes_last(few, tmp_path):
+    output = tmp_path / "out"
+    output.mkdir()
+    log_file(output).write_text(
+        "2026-11-23 begin broken.zip vm:1\n2026-11-23 begin empty vm:1\n" * 2
+    )
+    with open(log_file(output), "a") as file:
+        file.write("2026-11-23 begin empty vm:1\n")
+    grade_few(few, output)
+    order = [key for what, key in read_log(output) if what == "stored"]
+    assert order == ["right", "broken.zip", "empty"]
 
 
 def test_a_second_run_on_the_same_results_is_refused(few, tmp_path):
