@@ -26,7 +26,7 @@ from markupsafe import Markup
 
 from autograder.gradebook import not_graded
 from autograder.results import write_atomically
-from autograder.rubric import ASSIGNMENTS, items_of
+from autograder.rubric import ASSIGNMENTS, Item, items_of
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 STATES = ("graded", "refused", "failed")
@@ -107,10 +107,12 @@ def _name(record: dict) -> str:
 
 
 def _rows(records: Iterable[dict]) -> list[Row]:
-    """Return the records in the order of the page: by name, a student's versions by date."""
+    """Return the records by name and date; those without any student last, in the given order."""
 
-    def place(record: dict) -> tuple[str, ...]:
-        return _name(record).casefold(), record["created_at"] or "", record["key"]
+    def place(record: dict) -> tuple[bool, str, str]:
+        if not record["students"]:
+            return True, "", ""
+        return False, _name(record).casefold(), record["created_at"] or ""
 
     return [Row(n, record) for n, record in enumerate(sorted(records, key=place), start=1)]
 
@@ -307,7 +309,7 @@ def group_messages(said: Iterable[tuple[str, Row]]) -> list[Message]:
     for text, row in said:
         groups.setdefault(tuple(NUMBER.split(text)), []).append((text, row))
     messages = [
-        Message(_in_common(words, [text for text, _ in group]), _once(e for _, e in group))
+        Message(_in_common(words, [text for text, _ in group]), _once(row for _, row in group))
         for words, group in groups.items()
     ]
     return sorted(messages, key=lambda message: (-len(message.rows), message.text))
@@ -336,35 +338,32 @@ def item_losses(rows: list[Row], assignment: str) -> list[ItemLosses]:
     assignment : str
     """
     counted = [row for row in rows if row.in_figures]
-    by_number: dict[str, list[tuple[dict, Row]]] = {
-        item.number: [] for item in items_of(assignment)
-    }
+    excluded = Counter(number for row in counted for number in row.not_graded)
+    graded: dict[str, list[tuple[dict, Row]]] = {}
     for row in counted:
         for test in row.tests:
-            by_number.setdefault(test["number"], []).append((test, row))
-    excluded = Counter(number for row in counted for number in row.not_graded)
-    titles = {item.number: item.title for item in items_of(assignment)}
+            graded.setdefault(test["number"], []).append((test, row))
     return [
-        _losses_of(number, titles.get(number, ""), graded, excluded[number])
-        for number, graded in by_number.items()
-        if graded or excluded[number]
+        _losses_of(item, item.max_score(assignment), graded.get(item.number, []), excluded)
+        for item in items_of(assignment)
+        if item.number in graded or item.number in excluded
     ]
 
 
 def _losses_of(
-    number: str, title: str, graded: list[tuple[dict, Row]], n_not_graded: int
+    item: Item, max_score: float, graded: list[tuple[dict, Row]], excluded: Counter[str]
 ) -> ItemLosses:
     """Return how one item went, given each result of it with its row."""
     lost = [(test, row) for test, row in graded if _lost(test)]
     said = [(text, row) for test, row in lost for text in problems_in(test["output"])]
     return ItemLosses(
-        number=number,
-        title=title or graded[0][0]["name"],
-        max_score=max((test["max_score"] for test, _ in graded), default=0.0),
+        number=item.number,
+        title=item.title,
+        max_score=max_score,
         n=len(graded),
         n_lost=len(lost),
         n_all=sum(test["score"] <= 0 for test, _ in lost),
-        n_not_graded=n_not_graded,
+        n_not_graded=excluded[item.number],
         messages=group_messages(said),
     )
 

@@ -452,6 +452,18 @@ def test_several_students_share_a_submission_and_none_has_its_own_name(read):
     assert [row[0] for row in rows_in(page)] == ["Ada, b@u", "left/zip 2.zip"]
 
 
+def test_submissions_without_students_come_last_in_the_order_given(read):
+    names = ["submission_9", "submission_10", "Emma Kim"]
+    page = read(
+        [
+            graded(1, students=[], submission=names[0]),
+            graded(2, students=[], submission=names[1]),
+            graded(3, students=[{"name": names[2], "email": "", "sid": ""}]),
+        ]
+    )
+    assert [row[0] for row in rows_in(page)] == [names[2], *names[:2]]
+
+
 def test_dates_are_shown_in_utc_and_what_is_no_date_as_it_is(read):
     dates = ["2026-11-20T14:03:00-05:00", "2026-11-20 14:03:00Z", "2026-11-20", "late", None]
     dates.append("0001-01-01T00:00:00+14:00")  # before the first year in UTC
