@@ -17,6 +17,23 @@ needs_poppler = pytest.mark.skipif(
 )
 
 
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r")}  # key code and text
+
+
+def press(browser, key):
+    """Press a key and let it go."""
+    code, text = KEYS[key]
+    for kind in ("keyDown", "keyUp"):
+        browser.command(
+            "Input.dispatchKeyEvent",
+            type=kind,
+            key=key,
+            code=key,
+            windowsVirtualKeyCode=code,
+            text=text,
+        )
+
+
 def text(source):
     """Return a cell of Markdown."""
     return nbformat.v4.new_markdown_cell(source)

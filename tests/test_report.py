@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from browser import needs_chromium
+from browser import needs_chromium, press
 from bs4 import BeautifulSoup
 
 from autograder.checks.compare import Mismatch
@@ -33,7 +33,6 @@ from utilities.chromium import Chromium
 
 WINDOWS = [(1280, 800), (390, 844)]
 ITEMS = items_of("programming")
-KEYS = {"Tab": (9, ""), "Enter": (13, "\r")}  # key code and text
 
 # A class.
 
@@ -643,20 +642,6 @@ def window(browser, report):
     browser.console.clear()
     browser.open(report)
     return browser
-
-
-def press(browser, key):
-    """Press a key and let it go."""
-    code, text = KEYS[key]
-    for kind in ("keyDown", "keyUp"):
-        browser.command(
-            "Input.dispatchKeyEvent",
-            type=kind,
-            key=key,
-            code=key,
-            windowsVirtualKeyCode=code,
-            text=text,
-        )
 
 
 def go_to(browser, part):
