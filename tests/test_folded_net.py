@@ -42,8 +42,9 @@ def loss_and_gradients(net, weights):
     return float(loss), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
 
 
-def test_the_folded_net_gives_the_probabilities_of_the_plain_one(model):
-    x, _ = batch()
+@pytest.mark.parametrize("rows", [1, 2, 7, N])
+def test_the_folded_net_gives_the_probabilities_of_the_plain_one(model, rows):
+    x = batch()[0][:rows]
     # sums of at most 256 products in float32, whose terms are added in another order
     np.testing.assert_allclose(FoldedNet(model.model)(x), model.model(x), rtol=1e-4, atol=1e-6)
 
