@@ -240,10 +240,12 @@ class RandomForest:
         weights = np.full(len(X), 1 / len(X))
         for tree in trees:
             tree.fit(X, y, sample_weight=weights)
-            wrong = (tree.predict(X) != y).astype(float)  # (N,)
-            error = min(float(weights @ wrong), 1.0)  # the weights' sum may round above 1
-            alpha = _vote_weight(error)
-            weights = weights * np.exp(alpha * wrong)
+            wrong = tree.predict(X) != y  # (N,)
+            odds = _odds_of_right(weights[wrong].sum())
+            alpha = 0.5 * np.log(odds)
+            # exp(alpha) by way of the root, which rounds alike on every processor; logarithm,
+            # exponential and matrix products do not, and a tree grows from the last digit
+            weights = np.where(wrong, weights * np.sqrt(odds), weights)
             weights = weights / weights.sum()
             self.decision_trees.append(tree)
             self.alphas.append(alpha)
@@ -358,10 +360,11 @@ def _rows_left_out(rows: np.ndarray, num_training: int) -> set[int]:
     return set(np.flatnonzero(is_left_out).tolist())
 
 
-def _vote_weight(error: float) -> float:
-    """Return AdaBoost's alpha of a tree with this share of weighted mistakes."""
-    # a tree wrong on every row has no finite alpha: both ends of the scale share the epsilon
-    return 0.5 * np.log(max(1 - error, ALPHA_EPSILON) / (error + ALPHA_EPSILON))
+def _odds_of_right(error: float) -> float:
+    """Return how much more weight a tree has right than wrong, kept away from 0 and infinity."""
+    # a tree wrong on every row has no finite alpha: both ends of the scale share the epsilon,
+    # which also holds where the weights' sum rounds above 1
+    return max(1 - error, ALPHA_EPSILON) / (min(error, 1.0) + ALPHA_EPSILON)
 
 
 def _checked_features(X: ArrayLike, num_features: int | None = None) -> np.ndarray:

@@ -156,12 +156,12 @@ def test_perfect_useless_and_worse_learners_keep_the_weights_a_distribution(
 
 @given(error=st.floats(0, 1))
 def test_the_weight_of_a_vote_is_exact_to_four_ulp_or_one_eps(error):
-    from random_forest import _vote_weight
+    from random_forest import _odds_of_right
 
     e, epsilon = mpmath.mpf(error), mpmath.mpf(ALPHA_EPSILON)
     exact = mpmath.log(max(1 - e, epsilon) / (e + epsilon)) / 2
     # near an error of one half the logarithm of a number near 1 is taken: eps in absolute terms
-    assert_close_to_exact([_vote_weight(error)], [exact], epsilon=2.0**-52)
+    assert_close_to_exact([0.5 * np.log(_odds_of_right(error))], [exact], epsilon=2.0**-52)
 
 
 def test_the_rarest_row_keeps_a_weight_after_a_thousand_trees():
