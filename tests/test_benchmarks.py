@@ -1,14 +1,12 @@
 """The benchmark table tells the truth: ratios the right way round, misses named as such."""
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import run_python
 
 from benchmarks import harness, notebook, rivals
 from NN import NeuralNet
@@ -90,10 +88,24 @@ def test_the_rival_modules_are_those_the_notebook_gets_in_their_folder():
         "import NN, random_forest, text_generator;"
         "print([m.__file__ for m in (NN, random_forest, text_generator)])"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    run = run_python(code)
     assert run.stdout.count(str(folder)) == 3
+
+
+def test_the_rivals_pass_the_local_tests_that_stand_in_the_notebook(real_data):
+    real_data("housing")
+    folder = Path(notebook.__file__).parent / "rival_modules"
+    code = (
+        f"import sys, unittest; sys.path.insert(0, {str(folder)!r})\n"
+        "from utilities import localtests\n"
+        "names = ['TestNN', 'TestRandomForest', 'TestCNN']\n"
+        "load = unittest.defaultTestLoader.loadTestsFromTestCase\n"
+        "suite = unittest.TestSuite(load(getattr(localtests, name)) for name in names)\n"
+        "result = unittest.TextTestRunner().run(suite)\n"
+        "sys.exit(result.testsRun < 16 or not result.wasSuccessful())"
+    )
+    run = run_python(code)
+    assert run.returncode == 0, run.stderr
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])

@@ -697,6 +697,20 @@ def test_a_mistake_in_the_forest_is_explained(name, mutant, test, parts, monkeyp
         assert part in text, text
 
 
+def test_boosted_trees_may_be_asked_row_by_row(monkeypatch):
+    import random_forest
+
+    def row_by_row(self, X):
+        votes = np.zeros((len(X), 3))
+        for tree, alpha in zip(self.decision_trees, self.alphas, strict=True):
+            for number, row in enumerate(X):
+                votes[number, tree.predict(row.reshape(1, -1))[0]] += alpha
+        return votes.argmax(axis=1)
+
+    monkeypatch.setattr(random_forest.RandomForest, "predict_adaboost", row_by_row)
+    localtests.TestRandomForest("test_adaboost").test_adaboost()
+
+
 def test_boosting_written_in_another_way_passes(monkeypatch):
     """The error as 1 - weighted score is right too, though it rounds differently."""
     import random_forest

@@ -729,8 +729,8 @@ SEED_HINT = "seed only if a seed is given; 0 is a seed, and None must not seed a
 class _FixedTree:
     """A tree whose predictions are given, and which remembers the weights it was fitted with."""
 
-    def __init__(self, predictions: np.ndarray, classes: np.ndarray) -> None:
-        self.predictions, self.classes_ = predictions, classes
+    def __init__(self, X: np.ndarray, predictions: np.ndarray, classes: np.ndarray) -> None:
+        self.X, self.predictions, self.classes_ = X, predictions, classes
         self.columns: int | None = None
         self.weights: np.ndarray | None = None
 
@@ -741,16 +741,23 @@ class _FixedTree:
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Give the fixed predictions."""
-        return self.predictions.copy()
+        """Give the fixed predictions of rows of the X it was made for, all of them or some."""
+        X = np.asarray(X, dtype=np.float32)  # as scikit-learn's trees do
+        if X.ndim != 2 or X.shape[1] != self.X.shape[1]:
+            raise ValueError(f"a tree predicts rows of {self.X.shape[1]} columns, got {X.shape}")
+        known = self.X.astype(np.float32)
+        same = (X[:, np.newaxis] == known).all(axis=2)  # (rows asked for, rows known)
+        if not same.any(axis=1).all():
+            raise ValueError("a tree was asked to predict rows that are not in X")
+        return self.predictions[same.argmax(axis=1)]
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Give the fixed predictions as certainties."""
-        return (self.predictions[:, None] == self.classes_).astype(float)
+        return (self.predict(X)[:, None] == self.classes_).astype(float)
 
     def score(self, X: np.ndarray, y: np.ndarray, sample_weight: Any = None) -> float:
         """Give the weighted share of right predictions."""
-        return float(np.average(self.predictions == y, weights=sample_weight))
+        return float(np.average(self.predict(X) == y, weights=sample_weight))
 
 
 def _forest(n_estimators: int, max_features: float, random_seed: int | None) -> Any:
@@ -821,7 +828,7 @@ class TestRandomForest(unittest.TestCase):
         keys = ("predictions", "weights", "alphas", "votes")
         stored = {key: data[f"{key}_{case}"] for key in keys}
         classes = np.unique(data["y"])
-        trees = [_FixedTree(predictions, classes) for predictions in stored["predictions"]]
+        trees = [_FixedTree(data["X"], votes, classes) for votes in stored["predictions"]]
         forest = _forest(len(trees), 1.0, 0)
         forest.decision_trees = trees
         _call("adaboost(X, y)", forest.adaboost, data["X"].copy(), data["y"].copy())
