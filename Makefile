@@ -6,9 +6,11 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+# not in the project's environment, which they would change
+TOOLS := build/tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env data run test properties faults long-runs lint format autograder rehearse mutants bench weights diagrams notebook pdf html check submission figures clean
+.PHONY: help env data run test properties faults long-runs matrix matrix-short lock audit lint format autograder rehearse mutants bench weights diagrams notebook pdf html check submission figures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -20,8 +22,8 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	  || { echo "hw4 needs Python 3.11 or later; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Environment: installing into $(VENV) (2 to 5 minutes, once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
-	@$(PY) -m pip install --quiet --no-deps --editable .
+	@$(PY) -m pip install --quiet --require-hashes --requirement constraints.txt
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 data: $(READY)  ## find or download the four data sets and say where they are
@@ -45,6 +47,24 @@ faults: $(READY)  ## kill trainings 50 times, and all other tests of faults (abo
 
 long-runs: $(READY)  ## ten times the length of everything that runs long (about half an hour)
 	@HW4_LONG_RUNS=1 $(PY) -m pytest tests/test_long_runs.py
+
+matrix: $(READY)  ## tests and figures with old and new libraries on every Python here (hours)
+	@$(PY) tests/matrix.py
+
+matrix-short: $(READY)  ## the published figures with NumPy and scikit-learn of 2024 (2 minutes)
+	@$(PY) tests/matrix.py --short
+
+lock: $(TOOLS)  ## pin what requirements.txt needs in constraints.txt, with hashes; what is pinned stays
+	@$(TOOLS)/uv pip compile requirements.txt --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --quiet --output-file constraints.txt
+
+audit: $(READY) $(TOOLS)  ## is anything that is installed known to be unsafe? (asks PyPI)
+	@$(PY) -m pip check
+	@$(TOOLS)/pip-audit --strict --requirement constraints.txt --require-hashes --disable-pip
+
+$(TOOLS):
+	@$(PYTHON) -m venv build/tools
+	@$(TOOLS)/pip install --quiet 'uv==0.13.9' pip-audit
 
 lint: $(READY)  ## check style without changing anything
 	@$(PY) -m ruff check .

@@ -60,10 +60,15 @@ def clean_environment(**changes):
     return env
 
 
-def run_python(code, *args, cwd=ROOT, env=None, flags=(), timeout=300):
-    """Run code in a fresh interpreter and return the completed process."""
+def run_python(code, *args, **options):
+    """Run code in a fresh interpreter and return the completed process; see ``run_file``."""
+    return run_file("-c", code, *args, **options)
+
+
+def run_file(*args, cwd=ROOT, env=None, flags=(), timeout=300, python=sys.executable):
+    """Run a script with its arguments in a fresh interpreter and return the completed process."""
     return subprocess.run(
-        [sys.executable, *flags, "-c", code, *map(str, args)],
+        [python, *flags, *map(str, args)],
         cwd=cwd,
         env=clean_environment() if env is None else env,
         capture_output=True,

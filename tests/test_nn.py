@@ -2,9 +2,9 @@
 
 import json
 import re
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import conditions
 import nn_reference
 import numpy as np
 import pytest
@@ -850,65 +850,9 @@ def test_training_refuses_bad_input_before_it_starts(method, change, match):
 
 # --- the published figures ---------------------------------------------------------------------
 
-# One of the notebook's three trainings, or the three short runs of the local tests, in a process
-# of its own: what NumPy dispatches on and how many threads it gets are fixed at start-up.
-TRAINING = """
-import contextlib, io, json, sys
-from NN import NeuralNet
-from utilities.utils import get_housing_dataset
-
-def losses(lines):
-    return [line.rsplit(" ", 1)[1] for line in lines.getvalue().splitlines() if line.strip()]
-
-def train(kind, short):
-    iterations = {"iter": 3, "local_test": True} if short else {"iter": 60000}
-    batches = kind == "bgd"
-    net = NeuralNet(y_train, batches and not short, kind == "momentum",
-                    batch_size=6 if short else 64)
-    with contextlib.redirect_stdout(io.StringIO()) as lines:
-        if batches:
-            net.batch_gradient_descent(x_train, y_train, use_momentum=False, **iterations)
-        else:
-            net.gradient_descent(x_train, y_train, use_momentum=kind == "momentum", **iterations)
-    test_loss = net.cross_entropy_loss(y_test, net.forward(x_test, use_dropout=False))
-    return losses(lines), f"{test_loss:.3f}"
-
-with contextlib.redirect_stdout(io.StringIO()):
-    x_train, y_train, x_test, y_test = get_housing_dataset()
-if sys.argv[1] == "short":
-    print(json.dumps({kind: train(kind, True)[0] for kind in ("gd", "bgd", "momentum")}))
-else:
-    print(json.dumps(train(sys.argv[1], False)))
-"""
-
-SHORT_LOSSES = {
-    "gd": ["1.086276", "1.086233", "1.086189"],
-    "bgd": ["1.085044", "1.110789", "1.109005"],
-    "momentum": ["1.086276", "1.086233", "1.086168"],
-}
-
-
-def _dispatched_features():
-    """Name every processor feature beyond its baseline that NumPy has code for."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__
-
-    return " ".join(__cpu_dispatch__)
-
-
-ENVIRONMENTS = {
-    "one thread": {"OMP_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1},
-    "two threads": {"OMP_NUM_THREADS": 2, "OPENBLAS_NUM_THREADS": 2},
-    "baseline processor": {"NPY_DISABLE_CPU_FEATURES": _dispatched_features()},
-}
-
 
 def _published_losses():
     return json.loads((ROOT / "tests" / "nn_losses.json").read_text(encoding="utf-8"))
-
-
-def _run_training(environment, kind):
-    settings = {"OPENBLAS_NUM_THREADS": None, "HW4_STANDIN": None} | ENVIRONMENTS[environment]
-    return run_python(TRAINING, kind, env=clean_environment(**settings))
 
 
 @pytest.fixture(scope="module")
@@ -919,13 +863,13 @@ def trainings():
     """
     started = {}
 
-    def result(environment, kind):
+    def result(condition, kind):
         if not started:
-            jobs = [(e, k) for k in ("short", "gd", "bgd", "momentum") for e in ENVIRONMENTS]
-            started.update({job: pool.submit(_run_training, *job) for job in jobs})
-        finished = started[environment, kind].result()
-        assert finished.returncode == 0, finished.stderr
-        return json.loads(finished.stdout)
+            jobs = [
+                (c, k) for k in ("short", "gd", "bgd", "momentum") for c in conditions.CONDITIONS
+            ]
+            started.update({job: pool.submit(conditions.reproduce, *job) for job in jobs})
+        return started[condition, kind].result()[kind]
 
     with ThreadPoolExecutor(2) as pool:
         yield result
@@ -934,27 +878,24 @@ def trainings():
 
 
 def test_numpy_obeys_the_switch_that_turns_processor_features_off():
-    code = (
-        "from numpy._core._multiarray_umath import __cpu_features__ as f, __cpu_dispatch__ as d;"
-        "print([name for name in d if f[name]])"
-    )
-    env = clean_environment(**ENVIRONMENTS["baseline processor"])
-    assert run_python(code, env=env).stdout.strip() == "[]", sys.version
+    env = clean_environment(**conditions.settings("old processor"))
+    finished = run_python(conditions.IN_USE, env=env)
+    assert finished.stdout.strip() == "", finished.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_short_runs_print_the_published_losses(environment, trainings, real_data):
+@pytest.mark.parametrize("condition", conditions.CONDITIONS)
+def test_short_runs_print_the_published_losses(condition, trainings, real_data):
     real_data("housing")
-    assert trainings(environment, "short") == SHORT_LOSSES
+    assert trainings(condition, "short") == conditions.SHORT_LOSSES
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gd", "bgd", "momentum"])
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_full_runs_print_the_published_losses(environment, kind, trainings, real_data):
+@pytest.mark.parametrize("condition", conditions.CONDITIONS)
+def test_full_runs_print_the_published_losses(condition, kind, trainings, real_data):
     real_data("housing")
     published = _published_losses()
-    losses, test_loss = trainings(environment, kind)
-    assert losses == [f"{value:.6f}" for value in published[kind]]
-    assert test_loss == f"{published['test_cross_entropy'][kind]:.3f}"
+    run = trainings(condition, kind)
+    assert run["losses"] == [f"{value:.6f}" for value in published[kind]]
+    assert run["test"] == f"{published['test_cross_entropy'][kind]:.3f}"

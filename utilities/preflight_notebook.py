@@ -20,12 +20,14 @@ IMAGES = ("image/png", "image/svg+xml", "image/jpeg")
 Cell = nbformat.NotebookNode
 
 
-def check_notebook(path: Path) -> list[Finding]:
+def check_notebook(path: Path, modules: Path | None = None) -> list[Finding]:
     """Return what there is to say about an executed notebook.
 
     Parameters
     ----------
     path : Path
+    modules : Path, optional
+        Folder of the modules it was run with; by default its own.
 
     Returns
     -------
@@ -44,7 +46,9 @@ def check_notebook(path: Path) -> list[Finding]:
         finding(name, "every question", heading_problems(notebook)),
         finding(name, "outputs and figures", [*silent_cells(cells), *shown_problems(sections)]),
         finding(name, "no warnings shown", stderr_problems(cells), WARNING),
-        finding(name, "as new as the code", code_changes(notebook, path.parent), WARNING),
+        finding(
+            name, "as new as the code", code_changes(notebook, modules or path.parent), WARNING
+        ),
     ]
 
 

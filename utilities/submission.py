@@ -56,7 +56,7 @@ def check_submission(notebook: Path, out: Path) -> list[Finding]:
     notebook, out : Path
         As ``make_submission`` returns and takes them.
     """
-    findings = check_notebook(notebook)
+    findings = check_notebook(notebook, ROOT)
     for assignment in ASSIGNMENTS:
         folder = out / assignment.slug
         if REPORT in assignment.files:

@@ -217,9 +217,8 @@ def text_windows(cleaned: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
     is_used = np.zeros(128, dtype=bool)
     is_used[codes] = True
     used = np.flatnonzero(is_used)  # (V,)
-    indices = (np.cumsum(is_used) - 1)[
-        codes
-    ]  # (N + 30,): a look-up, where sorting would take longer
+    # a look-up, where sorting would take longer
+    indices = (np.cumsum(is_used) - 1)[codes]  # (N + 30,)
     windows = np.lib.stride_tricks.sliding_window_view(indices, SEQUENCE_LENGTH)
     return windows[:-1], indices[SEQUENCE_LENGTH:, np.newaxis], [chr(code) for code in used]
 
