@@ -20,7 +20,7 @@ from autograder.__main__ import main
 from autograder.exports import METADATA, read_metadata
 from autograder.grade_all import Summary, grade_all
 from autograder.gradebook import discover, examine, grader_version, key_of
-from autograder.grader import log_file, read_log, work_folder
+from autograder.grader import log_file, read_log, run_file, work_folder
 from autograder.hostile.catalogue import ENDLESS
 from autograder.mutants.submission import write_base
 from autograder.rubric import ASSIGNMENTS, items_of
@@ -466,6 +466,41 @@ def test_a_submission_that_costs_two_graders_fails_alone(few, tmp_path, killer):
     assert again.is_complete and again.kept == 2
 
 
+@pytest.fixture(scope="module")
+def order(few, tmp_path_factory):
+    """Return an order as a run gives it to a worker."""
+    output = tmp_path_factory.mktemp("ordered")
+    run_file(output).parent.mkdir()
+    run_file(output).write_text("this run")
+    (entry,) = [entry for entry in discover(few) if entry.key == "right"]
+    terms = TERMS | {"grader": grader_version("programming")}
+    order = {"card": entry.card(), "path": str(entry.path), "output": str(output)}
+    yield order | {"run": "this run", "terms": terms, "digest": examine(entry.path, terms)[0]}
+    workers.close_graders()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"run": "that run"}, "another run of grade-all has taken over"),
+        ({"digest": "0"}, "the upload changed meanwhile, or looks different from here"),
+        ({"path": "/nowhere"}, "the upload changed meanwhile, or looks different from here"),
+        ({"output": "/nowhere"}, "not on a shared file system"),
+        ({"terms": TERMS}, "other files of the grader"),
+    ],
+)
+def test_a_worker_that_sees_something_else_than_the_run_does_not_grade(change, why, order):
+    record = workers.grade_one(order | change)
+    assert record["state"] == "failed" and why in record["message"]
+    assert not log_file(Path(order["output"])).exists()
+
+
+def test_an_order_that_is_given_twice_is_carried_out_once(order):
+    first, second = workers.grade_one(order), workers.grade_one(order)
+    assert first == second and first["state"] == "graded"
+    assert list(read_log(Path(order["output"]))) == [("begin", "right"), ("stored", "right")]
+
+
 # --- a larger class, graded by the command --------------------------------------------------------
 
 
@@ -550,6 +585,28 @@ def test_a_cluster_that_loses_a_worker_grades_everybody_once(place):
         assert run.wait(60) == 0, (place / "cluster.log").read_text()
     assert proof.same_table(place / "cluster", place / "undisturbed")
     assert proof.account(place / "cluster", SIZE)["graded twice"] == 0
+
+
+def test_a_cluster_without_workers_is_an_error(place, capsys, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("autograder.grade_all.CONNECT", 1)
+    with proof.cluster(place / "no-workers.log", workers=0) as (address, _):
+        options = ("--backend", "dask", "--scheduler", address)
+        assert main(command(place, "no-workers", *options)[3:]) == 2
+    assert "has no workers" in capsys.readouterr().err
+
+
+def test_a_run_that_loses_its_scheduler_ends_and_can_be_continued(place):
+    pytest.importorskip("distributed")
+    with proof.cluster(place / "lost-processes.log", workers=2) as (address, dask_workers):
+        run = started(place, "lost", "--backend", "dask", "--scheduler", address)
+        scheduler = psutil.Process(dask_workers[0].pid).parent().children()
+        next(p for p in scheduler if "scheduler" in p.cmdline()).kill()
+        assert run.wait(60) == 2
+    assert "the Dask scheduler was lost" in (place / "lost.log").read_text()
+    proof.finish(command(place, "lost", "--jobs", "2"), place / "lost.log")
+    assert proof.same_table(place / "lost", place / "undisturbed")
+    assert proof.account(place / "lost", SIZE)["graded twice"] == 0
 
 
 def test_a_scheduler_that_is_not_there_is_an_error(place, capsys, monkeypatch):
