@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -318,13 +319,16 @@ def _on_cluster(client, orders: list[dict]) -> Iterator[dict]:
     futures = {client.submit(grade_one, order, pure=False): order for order in orders}
     for future in as_completed(list(futures)):
         order = futures.pop(future)
-        if future.status == "finished":
-            yield future.result()
-        elif future.status == "error":
+        if future.status == "error":
             why = f"Dask gave it up: {type(future.exception()).__name__}"
             yield gradebook.failed_record(order["card"], order["terms"], order["digest"], why)
-        else:
-            raise ValueError("the Dask scheduler was lost; the same command goes on from here")
+            continue
+        try:
+            record = future.result()
+        except (OSError, CancelledError):
+            text = "the Dask scheduler was lost; the same command goes on from here"
+            raise ValueError(text) from None
+        yield record
 
 
 # --- what is seen of it ---------------------------------------------------------------------------

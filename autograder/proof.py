@@ -32,7 +32,8 @@ BUDGET = 240  # seconds: some hostile submissions use up every limit there is
 BUDGET_OF_A_WHOLE = 560  # as on Gradescope
 KILLS = 10
 QUIET = 0.7  # a load of the machine below which speed is measured
-PARTS = ("two-jobs", "one-job", "kills", "cluster", "thousand", "waiting", "whole")
+PARTS = ("two-jobs", "one-job", "scaling", "kills", "cluster", "thousand", "waiting", "whole")
+ROUNDS = 3  # of the measurement of scaling
 SLEEPERS, SLEEPERS_BUDGET = 96, 25  # submissions that sleep until their budget is used up
 
 
@@ -137,6 +138,21 @@ class Proof:
         output = self.place / "one-job"
         report = self._timed(output, 1)
         return report | {"same table as with two jobs": same_table(output, self.expected)}
+
+    def scaling(self) -> dict:
+        """Grade what needs the processor, not the clock, with one job and two, in turns."""
+        folder, rounds = self.place / "brisk-submissions", []
+        if not folder.exists():
+            write_class(folder, self.size, self.seed, leave_out=ENDLESS)
+        for _ in range(ROUNDS):
+            runs = {}
+            for jobs in (1, 2):
+                output = self.place / f"brisk-{jobs}"
+                arguments = command(folder, output, "--jobs", str(jobs))
+                runs[jobs] = self._measured(arguments, output, self.size)
+            scaling = runs[1]["seconds"] / runs[2]["seconds"] / 2
+            rounds.append({"scaling": round(scaling, 3), "processors": processors(), "runs": runs})
+        return {"rounds": rounds}
 
     def _timed(self, output: Path, jobs: int) -> dict:
         arguments = command(self.folder, output, "--jobs", str(jobs))
@@ -253,6 +269,18 @@ def spent(output: Path) -> dict:
     seconds = sorted(record["seconds"] for record in records)
     middle, last = seconds[len(seconds) // 2], seconds[-1]
     return {"sum": round(sum(seconds), 1), "median": middle, "longest": last}
+
+
+def processors() -> float:
+    """Return the scaling of the machine itself: of a loop in one process and in two."""
+    loop = [sys.executable, "-c", "for i in range(30_000_000): pass"]
+    seconds = []
+    for count in (1, 2):
+        begin = time.monotonic()
+        for process in [subprocess.Popen(loop) for _ in range(count)]:
+            process.wait()
+        seconds.append(time.monotonic() - begin)
+    return round(seconds[0] / seconds[1], 3)
 
 
 def kill(pid: int, everything: bool) -> None:
