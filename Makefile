@@ -6,11 +6,10 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-# not in the project's environment, which they would change
 TOOLS := build/tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env data run test properties faults long-runs matrix matrix-short lock audit lint format autograder rehearse mutants bench weights diagrams notebook pdf html check submission figures clean
+.PHONY: help env data run test properties faults long-runs matrix matrix-short lock audit lint format starter autograder rehearse mutants bench weights diagrams notebook pdf html check submission figures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -63,6 +62,7 @@ audit: $(READY) $(TOOLS)  ## is anything that is installed known to be unsafe? (
 	@$(TOOLS)/pip-audit --strict --requirement constraints.txt --require-hashes --disable-pip
 
 $(TOOLS):
+	@echo "Tools: installing into build/tools, as they would change $(VENV)"
 	@$(PYTHON) -m venv build/tools
 	@$(TOOLS)/pip install --quiet 'uv==0.13.9' pip-audit
 
@@ -73,6 +73,9 @@ lint: $(READY)  ## check style without changing anything
 format: $(READY)  ## mend what the style check can mend
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+
+starter: $(READY)  ## the student edition, into OUT (by default ../hw4-students)
+	@$(PY) -m autograder starter $(or $(OUT),../hw4-students)
 
 autograder: $(READY)  ## make the zips for Gradescope in build/ (real data only)
 	@HW4_STANDIN=0 $(PY) -m autograder package --output build
