@@ -155,21 +155,24 @@ def _say(result: Result, what: str) -> None:
 def _installed(
     folder: Path, executable: str, wanted: Sequence[str | Path], result: Result
 ) -> str | None:
-    """Make a virtual environment; return its Python, or None and enter why there is none."""
-    _say(result, "installing")
-    subprocess.run([executable, "-m", "venv", "--clear", folder], check=True)
-    python = str(folder / "bin" / "python")
-    wheels = ("--quiet", "--only-binary", ":all:")  # an old source need not compile today
-    finished = run_file("-m", "pip", "install", *wheels, *wanted, python=python, timeout=1800)
-    if finished.returncode != 0:
-        missing = NO_WHEELS.search(finished.stderr)
-        result.problem = f"no wheel of {missing[1]}" if missing else finished.stderr.strip()[-300:]
-        _say(result, result.problem)
-        return None
-    listed = run_file("-m", "pip", "list", "--format", "json", python=python).stdout
-    versions = {
-        entry["name"].lower().replace("_", "-"): entry["version"] for entry in json.loads(listed)
-    }
+    """Make an environment, or find it made; return its Python, or None and enter what is wrong."""
+    python, stamp = str(folder / "bin" / "python"), folder / "installed.txt"
+    files = [item.read_text(encoding="utf-8") for item in wanted if isinstance(item, Path)]
+    asked_for = "\n".join([*map(str, wanted), *files])
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != asked_for:
+        _say(result, "installing")
+        subprocess.run([executable, "-m", "venv", "--clear", folder], check=True)
+        wheels = ("--quiet", "--only-binary", ":all:")  # an old source need not compile today
+        finished = run_file("-m", "pip", "install", *wheels, *wanted, python=python, timeout=1800)
+        if finished.returncode != 0:
+            missing = NO_WHEELS.search(finished.stderr)
+            what = f"no wheel of {missing[1]}" if missing else finished.stderr.strip()[-300:]
+            result.problem = what
+            _say(result, what)
+            return None
+        stamp.write_text(asked_for, encoding="utf-8")
+    listed = json.loads(run_file("-m", "pip", "list", "--format", "json", python=python).stdout)
+    versions = {entry["name"].lower().replace("_", "-"): entry["version"] for entry in listed}
     result.versions = {name: versions[name] for name in LIBRARIES if name in versions}
     return python
 
