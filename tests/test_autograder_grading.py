@@ -227,7 +227,7 @@ def test_a_package_holds_what_gradescope_wants_and_no_tests(assignment, tmp_path
     assert all("==" in pin for pin in pins)
     names = {pin.split("==")[0].lower() for pin in pins}
     assert ("torch" in names) == (assignment != "bonus-all")
-    assert ("tensorflow_cpu" in names) == (assignment == "bonus-all")
+    assert ("tensorflow-cpu" in names) == (assignment == "bonus-all")
     assert not any("nvidia" in name or "cuda" in name for name in names)
 
 
