@@ -23,6 +23,7 @@ PARTS = {  # and the environment of their processes
     "question_2": {},
     "question_3": ONE_THREAD,
     "question_5": {},
+    "accelerator": {},
     "notebook": {},
 }
 BUILD = Path(__file__).resolve().parent.parent / "build"

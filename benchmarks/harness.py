@@ -173,6 +173,17 @@ def compare(
     """
     ours(), rival()
     times = [(_seconds(ours), _seconds(rival)) for _ in range(pairs)]
+    return of_pairs(what, rival_name, times, goal, at_most)
+
+
+def of_pairs(
+    what: str,
+    rival_name: str,
+    times: Sequence[tuple[float, float]],
+    goal: float,
+    at_most: bool = False,
+) -> Row:
+    """Return the row of times, ours and the rival's, taken in turn; see ``compare``."""
     ratios = [a / b if at_most else b / a for a, b in times]
     ratio = statistics.median(ratios)
     return Row(

@@ -1,7 +1,8 @@
-"""The whole notebook, and in it the CNN, against the same notebook with every part as its rival.
+"""The whole notebook against the same notebook with every part as its rival, and its CNN.
 
-Each is executed once: together they take about half an hour on two cores. The saved weights of
-the RNN and the LSTM are loaded in both.
+Each is executed once: together they take three quarters of an hour on two cores. The saved
+weights of the RNN and the LSTM are loaded in both. The rival's CNN is timed in its notebook;
+ours again with the settings that reach the published accuracy soonest.
 """
 
 import re
@@ -13,12 +14,17 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from benchmarks.harness import FASTER, Figure, Row
+from benchmarks.harness import Figure, Row, of_pairs
+from benchmarks.training import RIVAL, TARGET, Epochs, train_ours
 from utilities import run_notebook
 
-TARGET = 0.930
 NOTEBOOK_ACCURACY = 0.935
-RIVAL_SETTINGS = {"BATCH_SIZE": "32", "LEARNING_RATE": "5e-3", "NUM_EPOCHS": "10"}
+GOAL = 3  # times as fast
+RIVAL_SETTINGS = {
+    "BATCH_SIZE": RIVAL["batch_size"],
+    "LEARNING_RATE": RIVAL["init_lr"],
+    "NUM_EPOCHS": RIVAL["num_epochs"],
+}
 RIVALS_FIRST = f"""
 import sys
 
@@ -29,46 +35,41 @@ from utilities import utils
 
 utils.text_windows = rivals.nested_loop_text_windows
 """
-_EPOCH = re.compile(r"Epoch (\d+): Validation Loss: [\d.]+, Validation Accuracy: ([\d.]+)")
 
 
 @dataclass
 class Run:
-    """What was seen of an execution: its length, and the accuracy after each epoch's seconds."""
+    """What was seen of an execution: its length, and the epochs of its CNN."""
 
     seconds: float = 0.0
-    epochs: list[tuple[float, float]] = field(default_factory=list)
-
-    def seconds_to(self, accuracy: float) -> float | None:
-        """Return the seconds of training until an epoch ended with that accuracy, or None."""
-        return next((at for at, reached in self.epochs if reached >= accuracy), None)
+    epochs: Epochs = field(default_factory=Epochs)
 
 
 def rows() -> Iterator[Row | Figure]:
-    """Execute both notebooks and compare them."""
+    """Execute both notebooks and compare them; train the CNN once more."""
     ours = execute(nbformat.read(run_notebook.NOTEBOOK, as_version=4))
     rival = execute(rival_notebook())
-    yield _once("the whole notebook", "every part as its rival", ours.seconds, rival.seconds)
-    rival_best = max(accuracy for _, accuracy in rival.epochs)
-    rival_seconds = rival.seconds_to(TARGET) or rival.epochs[-1][0]
-    our_seconds = ours.seconds_to(TARGET)
-    our_best, last = max(accuracy for _, accuracy in ours.epochs), ours.epochs[-1][1]
-    if our_seconds is not None:
-        yield _once(
-            f"CNN: seconds to validation accuracy {TARGET:.3f}",
-            f"DataLoader, Adamax, 10 epochs (best {rival_best:.3f})",
-            our_seconds,
-            rival_seconds,
-        )
-    else:
-        what = f"CNN: validation accuracy {TARGET:.3f}"
-        yield Figure(what, f"at least {TARGET:.3f}", f"{our_best:.3f}", False)
+    times = [(ours.seconds, rival.seconds)]
+    yield of_pairs("the whole notebook", "every part as its rival", times, GOAL)
+    yield _to_target(train_ours(), rival.epochs)
+    last = ours.epochs.accuracies[-1]
     yield Figure(
-        f"CNN: validation accuracy after the notebook's {len(ours.epochs)} epochs",
+        f"CNN: validation accuracy after the notebook's {len(ours.epochs.seconds)} epochs",
         f"at least {NOTEBOOK_ACCURACY:.3f}",
-        f"{last:.3f} in {ours.epochs[-1][0]:.0f} s",
+        f"{last:.3f} in {ours.epochs.seconds[-1]:.0f} s",
         last >= NOTEBOOK_ACCURACY,
     )
+
+
+def _to_target(ours: Epochs, rival: Epochs) -> Row | Figure:
+    """Compare the seconds to the target; a rival that misses it counts with all its seconds."""
+    seconds, rival_seconds = ours.seconds_to(TARGET), rival.seconds_to(TARGET)
+    what = f"validation accuracy {TARGET:.3f}"
+    if seconds is None:
+        return Figure(f"CNN: {what}", "reached", f"{max(ours.accuracies):.3f}", False)
+    rival_name = f"DataLoader, Adamax, 10 epochs (best {max(rival.accuracies):.3f})"
+    times = [(seconds, rival_seconds or rival.seconds[-1])]
+    return of_pairs(f"CNN: seconds to {what}", rival_name, times, GOAL)
 
 
 def rival_notebook() -> nbformat.NotebookNode:
@@ -99,8 +100,8 @@ def execute(notebook: nbformat.NotebookNode) -> Run:
     class Watched(NotebookClient):
         def process_message(self, msg, cell, cell_index):
             if msg["msg_type"] == "stream":
-                for _, accuracy in _EPOCH.findall(msg["content"]["text"]):
-                    run.epochs.append((time.monotonic() - begun[cell_index], float(accuracy)))
+                seconds = time.monotonic() - begun[cell_index]
+                run.epochs.read(msg["content"]["text"], seconds)
             return super().process_message(msg, cell, cell_index)
 
     def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
@@ -116,13 +117,6 @@ def execute(notebook: nbformat.NotebookNode) -> Run:
     started = time.monotonic()
     client.execute(env=run_notebook.kernel_environment())
     run.seconds = time.monotonic() - started
-    if not run.epochs:
+    if not run.epochs.seconds:
         raise ValueError("the notebook must print a line for each epoch of its CNN, got none")
     return run
-
-
-def _once(what: str, rival: str, seconds: float, rival_seconds: float) -> Row:
-    """Return a row of one run each."""
-    ratio = rival_seconds / seconds
-    goal = FASTER.format(3)
-    return Row(what, rival, goal, ratio, ratio, ratio, seconds, rival_seconds, ratio >= 3)

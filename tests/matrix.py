@@ -107,7 +107,8 @@ def _interpreters(wanted: Iterable[str]) -> Iterator[tuple[str, str]]:
     for name in wanted:
         path = shutil.which(name) or shutil.which(f"python{name}")
         code = "import sys; print('%d.%d.%d' % sys.version_info[:3], sys.executable)"
-        found = path and run_file("-c", code, env=clean_environment(), python=path)
+        env = clean_environment(PYENV_VERSION=name)  # pyenv answers for the chosen version only
+        found = path and run_file("-c", code, env=env, python=path)
         if found and found.returncode == 0:
             version, executable = found.stdout.split(maxsplit=1)
             yield version, executable.strip()

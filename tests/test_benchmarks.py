@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import run_python
 
-from benchmarks import harness, notebook, rivals
+from benchmarks import accelerator, harness, notebook, rivals, training
 from NN import NeuralNet
 
 
@@ -75,10 +75,64 @@ def test_growth_is_measured_at_every_size():
 def test_the_rival_notebook_takes_the_rivals_modules_and_settings():
     rival = notebook.rival_notebook()
     sources = "\n".join(cell.source for cell in rival.cells if cell.cell_type == "code")
-    for setting in ("BATCH_SIZE = 32", "LEARNING_RATE = 5e-3", "NUM_EPOCHS = 10"):
+    for setting in ("BATCH_SIZE = 32", "LEARNING_RATE = 0.005", "NUM_EPOCHS = 10"):
         assert f"\n{setting}\n" in sources
     path_is_set = sources.index("rival_modules")
     assert path_is_set < sources.index("from NN import") < sources.index("from cnn_trainer import")
+
+
+def test_the_seconds_to_an_accuracy_are_those_of_the_first_epoch_that_reaches_it():
+    epochs = training.Epochs()
+    epochs.read("Epoch 1: Validation Loss: 0.30, Validation Accuracy: 0.900\n", 10.0)
+    epochs.read("other text", 15.0)
+    epochs.read("Epoch 2: Validation Loss: 0.20, Validation Accuracy: 0.930\n", 20.0)
+    epochs.read("Epoch 3: Validation Loss: 0.20, Validation Accuracy: 0.940\n", 30.0)
+    assert epochs.seconds == [10.0, 20.0, 30.0]
+    assert epochs.seconds_to(0.93) == 20.0
+    assert epochs.seconds_to(0.95) is None
+
+
+def test_a_training_is_watched_epoch_by_epoch(monkeypatch, capsys):
+    from test_cnn import small_fashion
+
+    def few(train, transform):
+        return small_fashion(64 if train else 32, transform=transform)
+
+    monkeypatch.setattr(training.datasets, "load_fashion_mnist", few)
+    monkeypatch.setattr(training, "QUICK", training.QUICK | {"num_epochs": 2})
+    epochs = training.train_ours(seed=1)
+    assert len(epochs.accuracies) == 2
+    assert 0 < epochs.seconds[0] < epochs.seconds[1]
+
+
+@pytest.mark.parametrize(("accuracy", "reached"), [(0.935, True), (0.925, False)])
+def test_a_net_that_misses_the_published_accuracy_falls_short(accuracy, reached):
+    ours = training.Epochs([10.0, 20.0], [0.9, accuracy])
+    rival = training.Epochs([50.0, 100.0], [0.9, 0.92])
+    row = notebook._to_target(ours, rival)
+    assert row.reached is reached
+    if reached:
+        assert row.ratio == 5.0
+
+
+def test_without_a_graphics_card_its_rows_are_missing(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.mps.is_available", lambda: False)
+    (row,) = accelerator.rows()
+    assert isinstance(row, harness.Missing)
+
+
+def test_on_a_graphics_card_epochs_and_seconds_to_the_accuracy_are_compared(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    runs = {
+        "train_ours": training.Epochs([1.0, 2.0], [0.92, 0.93]),
+        "train_rival": training.Epochs([6.0, 12.0, 18.0], [0.91, 0.93, 0.93]),
+    }
+    for name, epochs in runs.items():
+        monkeypatch.setattr(accelerator, name, lambda device, seed=0, epochs=epochs: epochs)
+    epoch, to_target = accelerator.rows()
+    assert (epoch.seconds, epoch.rival_seconds, epoch.ratio) == (1.0, 6.0, 6.0)
+    assert (to_target.seconds, to_target.rival_seconds, to_target.ratio) == (2.0, 12.0, 6.0)
 
 
 def test_the_rival_modules_are_those_the_notebook_gets_in_their_folder():

@@ -17,7 +17,10 @@ from cnn_image_transformations import (
     create_testing_transformations,
     create_training_transformations,
 )
-from cnn_trainer import Trainer
+from cnn_trainer import Muon, Trainer, orthogonalized
+
+# the processor, and a graphics card where there is one
+DEVICES = ["cpu", *(name for name in ("cuda", "mps") if getattr(torch, name).is_available())]
 
 # --- transformations ---------------------------------------------------------------------------
 
@@ -360,15 +363,77 @@ def test_the_model_is_validated_in_evaluation_mode_on_every_test_image(capsys):
     assert torch.equal(seen, torch.cat([expected, expected]))
 
 
-def test_seeded_twice_the_history_is_the_same(capsys):
-    histories = []
+@pytest.mark.parametrize("device", DEVICES)
+def test_seeded_twice_the_training_is_the_same(device, capsys):
+    outcomes = []
     for _ in range(2):
         torch.manual_seed(7)
-        trainer = make_trainer(CNN(), small_fashion(40), small_fashion(20), batch_size=16)
+        data = small_fashion(400), small_fashion(20)
+        trainer = make_trainer(CNN(), *data, batch_size=16, device=device)
         torch.manual_seed(8)
         trainer.train()
-        histories.append(trainer.get_training_history())
-    assert histories[0] == histories[1]
+        weights = [w.cpu().numpy().tobytes() for w in trainer.model.state_dict().values()]
+        outcomes.append((trainer.get_training_history(), weights))
+    assert outcomes[0] == outcomes[1]
+
+
+def with_singular_values(values, rows, columns, seed=0):
+    """Return a matrix with these singular values, and its singular vectors."""
+    generator = torch.Generator().manual_seed(seed)
+    left, right = (
+        torch.linalg.qr(torch.randn(size, len(values), generator=generator))[0]
+        for size in (rows, columns)
+    )
+    return left * values @ right.T, left, right
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(32, 288), (40, 12), (16, 16)])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_orthogonalizing_keeps_singular_vectors_and_levels_singular_values(rows, columns, scale):
+    values = scale * torch.linspace(1.0, 5.0, 12)
+    matrix, left, right = with_singular_values(values, rows, columns)
+    levelled = left.T @ orthogonalized(matrix) @ right
+    singular_values = levelled.diagonal()
+    # the bounds of three steps of the polynomial on [1/50, 1], and float32 products of 288 terms
+    assert singular_values.min() > 0.68 and singular_values.max() < 1.21
+    torch.testing.assert_close(levelled, torch.diag(singular_values), rtol=0, atol=1e-4)
+
+
+def test_a_gradient_of_zeros_moves_no_weight():
+    assert torch.equal(orthogonalized(torch.zeros(3, 5)), torch.zeros(3, 5))
+
+
+@pytest.mark.parametrize("shape", [(6, 2, 3, 3), (6, 18)])
+def test_muon_steps_along_the_orthogonalized_momentum_and_spares_what_has_no_gradient(shape):
+    torch.manual_seed(0)
+    kernel, unused = nn.Parameter(torch.randn(shape)), nn.Parameter(torch.ones(2, 2))
+    start, gradient = kernel.detach().clone(), torch.randn(shape)
+    optimizer = Muon([kernel, unused], lr=0.1)
+    kernel.grad = gradient.clone()
+    optimizer.step()
+    # of a first gradient the momentum is a twentieth, and scale does not count
+    expected = start - 0.1 * orthogonalized(gradient.flatten(1)).view(shape)
+    torch.testing.assert_close(kernel.detach(), expected, rtol=1e-5, atol=1e-6)
+    assert torch.equal(unused.detach(), torch.ones(2, 2))
+
+
+def test_a_matrix_of_more_rows_than_columns_moves_further():
+    """All its columns move alike, and each row takes part in a share of them only."""
+    weight = nn.Parameter(torch.zeros(20, 1, 3, 3))
+    weight.grad = torch.randn(20, 1, 3, 3, generator=torch.Generator().manual_seed(0))
+    Muon([weight], lr=1.0).step()
+    singular_values = torch.linalg.svdvals(weight.detach().flatten(1)) / (20 / 9) ** 0.5
+    assert singular_values.min() > 0.68 and singular_values.max() < 1.21
+
+
+def test_all_parameters_that_may_be_trained_are_trained_and_no_other(capsys):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(36, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU())
+    model.append(nn.Linear(8, 10))
+    model[3].weight.requires_grad_(False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    make_trainer(model).train()
+    moved = {n for n, value in model.state_dict().items() if not torch.equal(value, before[n])}
+    assert moved == set(before) - {"3.weight"}
 
 
 def test_training_anew_starts_a_new_history(capsys):
@@ -459,17 +524,17 @@ def fashion_from_files(folder, rows, image, transform):
 ROWS, BATCH = 2048, 128
 
 
-@pytest.fixture(scope="module")
-def received(tmp_path_factory):
+@pytest.fixture(scope="module", params=DEVICES)
+def received(tmp_path_factory, request):
     """Train one epoch on 2,048 copies of one image; return what came in, batch by batch."""
     folder = tmp_path_factory.mktemp("fashion")
     dataset = fashion_from_files(folder, ROWS, picture(), create_training_transformations())
     spy = Spy(784)
     torch.manual_seed(0)
     tests = small_fashion(16, transform=create_testing_transformations())
-    Trainer(spy, dataset, tests, num_epochs=1, batch_size=BATCH).train()
+    Trainer(spy, dataset, tests, num_epochs=1, batch_size=BATCH, device=request.param).train()
     assert [len(batch) for batch in spy.trained_on] == [BATCH] * (ROWS // BATCH)
-    return [batch[:, 0] for batch in spy.trained_on]
+    return [batch[:, 0].cpu() for batch in spy.trained_on]
 
 
 def as_bytes(images):
@@ -541,10 +606,12 @@ def test_turned_images_are_turned_by_up_to_36_degrees_either_way(received):
     both = torch.stack([upright, mirrored])
     references = torch.cat([as_bytes(v2.functional.rotate(both, float(a))) for a in angles])
     # The next reference is at most 0.05 degrees away, which is 0.017 pixels at the corners and
-    # half of that on average: some one in a hundred pixels takes another neighbour's value.
+    # half of that on average: some one in a hundred pixels takes another neighbour's value. At
+    # angles at which whole rows and columns change theirs at once, four lines of 28 may differ.
     differing = torch.stack([(references != image).sum(dim=(1, 2)) for image in moved]) / 784
     share, nearest = differing.min(dim=1)
-    assert share.max() < 0.05
+    assert share.mean() < 0.01
+    assert share.max() < 0.01 + 4 * 28 / 784
     found = angles[nearest.numpy() // 2]
     assert abs((found > 0).mean() - 0.5) < six_sigma(0.5, len(found))
     # the traceless angles around zero make large ones a little more frequent: at most 0.05

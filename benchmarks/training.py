@@ -1,0 +1,78 @@
+"""Trainings of the CNN, ours and the rival's, watched epoch by epoch."""
+
+import contextlib
+import io
+import re
+import time
+from dataclasses import dataclass, field
+
+from utilities import datasets
+
+TARGET = 0.930  # the published validation accuracy
+QUICK = {"num_epochs": 6, "batch_size": 256, "init_lr": 5e-3}  # reach it soonest
+RIVAL = {"num_epochs": 10, "batch_size": 32, "init_lr": 5e-3}  # reached it in the course
+EPOCH = re.compile(r"Epoch \d+: Validation Loss: [\d.]+, Validation Accuracy: ([\d.]+)")
+
+
+@dataclass
+class Epochs:
+    """The seconds at which the epochs of a training ended, and the accuracy they ended with."""
+
+    seconds: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+
+    def read(self, printed: str, seconds: float) -> None:
+        """Add the epochs that a text tells the end of."""
+        found = [float(accuracy) for accuracy in EPOCH.findall(printed)]
+        self.accuracies += found
+        self.seconds += [seconds] * len(found)
+
+    def seconds_to(self, accuracy: float) -> float | None:
+        """Return the seconds until an epoch ended with that accuracy, or None."""
+        ended = zip(self.seconds, self.accuracies, strict=True)
+        return next((seconds for seconds, reached in ended if reached >= accuracy), None)
+
+
+class _Watch(io.StringIO):
+    """A standard output that notes when an epoch's line is printed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs, self.started = Epochs(), time.monotonic()
+
+    def write(self, text: str) -> int:
+        self.epochs.read(text, time.monotonic() - self.started)
+        return super().write(text)
+
+
+def train_ours(device: str = "cpu", seed: int = 0) -> Epochs:
+    """Train the reference's net with the settings that reach ``TARGET`` soonest."""
+    from cnn import CNN
+    from cnn_trainer import Trainer
+
+    return _train(Trainer, CNN, QUICK, device, seed)
+
+
+def train_rival(device: str = "cpu", seed: int = 0) -> Epochs:
+    """Train the rival's net with the rival's settings."""
+    from benchmarks.rival_modules.cnn import CNN
+    from benchmarks.rival_modules.cnn_trainer import Trainer
+
+    return _train(Trainer, CNN, RIVAL, device, seed)
+
+
+def _train(trainer: type, net: type, settings: dict, device: str, seed: int) -> Epochs:
+    import torch
+
+    from cnn_image_transformations import (
+        create_testing_transformations,
+        create_training_transformations,
+    )
+
+    training = datasets.load_fashion_mnist(True, transform=create_training_transformations())
+    testing = datasets.load_fashion_mnist(False, transform=create_testing_transformations())
+    torch.manual_seed(seed)
+    learner = trainer(net(), training, testing, device=device, **settings)
+    with contextlib.redirect_stdout(_Watch()) as watch, contextlib.redirect_stderr(io.StringIO()):
+        learner.train()
+    return watch.epochs
