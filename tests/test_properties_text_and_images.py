@@ -16,6 +16,7 @@ from cnn_image_transformations import (
     create_testing_transformations,
     create_training_transformations,
 )
+from cnn_trainer import orthogonalized
 from text_generator import TextGenerator
 
 LETTERS = "ab"
@@ -138,3 +139,27 @@ def test_any_images_give_finite_logits_in_any_layout_and_precision(net, data, ro
             # another layout takes another kernel: sums of up to 3136 products in float32
             torch.testing.assert_close(net(made), logits, rtol=1e-4, atol=1e-5, msg=name)
     assert torch.equal(images, before)
+
+
+# --- its training --------------------------------------------------------------------------------
+
+MATRICES = hnp.arrays(
+    np.float32,
+    hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12),
+    elements=st.floats(allow_nan=False, allow_infinity=False, width=32),
+)
+
+
+@given(matrix=MATRICES)
+def test_any_finite_matrix_is_orthogonalized_to_a_finite_one_and_left_alone(matrix):
+    before = matrix.copy()
+    with no_warnings():
+        result = orthogonalized(torch.from_numpy(matrix))
+        transposed = orthogonalized(torch.from_numpy(matrix).T)
+    assert result.shape == matrix.shape
+    assert result.isfinite().all()
+    # the polynomial's largest value on [0, 1] is 1.2024; the rest is for float32
+    assert torch.linalg.svdvals(result).max() < 1.203
+    if matrix.shape[0] != matrix.shape[1]:
+        assert torch.equal(transposed.T, result)
+    np.testing.assert_array_equal(matrix, before)
