@@ -81,7 +81,7 @@ def test_fashion_mnist_is_trained_on_from_a_folder_named_by_the_user(
     few = torch.utils.data.Subset(testset, range(500))
 
     torch.manual_seed(0)
-    trainer = Trainer(CNN(), some, few, num_epochs=2, batch_size=64, init_lr=2e-3)
+    trainer = Trainer(CNN(), some, few, num_epochs=2, batch_size=64, init_lr=5e-3)
     trainer.train()
 
     # 63 steps bring any working training well above the one in ten of guessing
