@@ -99,10 +99,10 @@ QUESTION_2 = (
 raise NotImplementedError("choose NUM_EPOCHS, BATCH_SIZE and LEARNING_RATE in this cell (2.1.3)")
 """,
         items=("2.1.3",),
-        ends="LEARNING_RATE = 4e-3\n",
+        ends="LEARNING_RATE = 5e-3\n",
     ),
     Cut(
-        "For the first dozen epochs the net does better",
+        "For the first eight epochs the net does better",
         answer("what do the curves and the matrix show, and why?"),
         items=("2.1.4",),
     ),
