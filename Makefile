@@ -32,10 +32,10 @@ run: $(READY)  ## environment, data, the notebook executed into build/hw4.ipynb
 	@echo "[1/3] Environment: $(VENV) is ready"
 	@echo "[2/3] Data: real where it is found or can be downloaded, else a stand-in (seconds to minutes)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.datasets
-	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (about 8 minutes on two cores)"
+	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (6 to 14 minutes on two cores)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.run_notebook
 
-test: $(READY)  ## run the tests (about 10 minutes on two cores)
+test: $(READY)  ## run the tests (15 to 25 minutes on two cores)
 	@$(PY) -m pytest
 
 properties: $(READY)  ## the property tests with 3,000 examples each (about 15 minutes)
@@ -86,7 +86,7 @@ rehearse: autograder  ## run the zips as Gradescope does, at half a CPU and 768 
 mutants: $(READY)  ## grade all wrong submissions, into autograder/KILL_MATRIX.md (half an hour)
 	@$(PY) -m autograder.mutants
 
-bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (three quarters of an hour)
+bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (an hour or more)
 	@$(PY) -m pip install --quiet --requirement benchmarks/requirements.txt \
 	  || echo "JAX could not be installed: its row is left out"
 	@$(PY) -m benchmarks
