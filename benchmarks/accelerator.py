@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from benchmarks.harness import Missing, Row, of_pairs
-from benchmarks.training import TARGET, Epochs, train_ours, train_rival
+from benchmarks.harness import Figure, Missing, Row, of_pairs
+from benchmarks.training import Epochs, compare_to_target, train_ours, train_rival
 
 PAIRS = 3
 
 
-def rows() -> Iterator[Row | Missing]:
+def rows() -> Iterator[Row | Figure | Missing]:
     """Train the CNN and its rival in turn, with other seeds each time."""
     import torch
 
@@ -26,20 +26,8 @@ def rows() -> Iterator[Row | Missing]:
         [(_epoch(ours), _epoch(theirs)) for ours, theirs in runs],
         goal=1.0,
     )
-    times = [tuple(_to_target(epochs) for epochs in pair) for pair in runs]
-    best = [max(max(epochs.accuracies) for epochs in side) for side in zip(*runs, strict=True)]
-    yield of_pairs(
-        f"CNN on {device}: seconds to validation accuracy {TARGET:.3f} (best {best[0]:.3f})",
-        f"{rival}, Adamax (best {best[1]:.3f})",
-        times,
-        goal=1.0,
-    )
+    yield compare_to_target(f"CNN on {device}", runs, goal=1.0)
 
 
 def _epoch(epochs: Epochs) -> float:
     return epochs.seconds[-1] / len(epochs.seconds)
-
-
-def _to_target(epochs: Epochs) -> float:
-    """Return the seconds to the target; of a training that misses it, all its seconds."""
-    return epochs.seconds_to(TARGET) or epochs.seconds[-1]

@@ -15,7 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from benchmarks.harness import Figure, Row, of_pairs
-from benchmarks.training import RIVAL, TARGET, Epochs, train_ours
+from benchmarks.training import RIVAL, Epochs, compare_to_target, train_ours
 from utilities import run_notebook
 
 NOTEBOOK_ACCURACY = 0.935
@@ -51,7 +51,7 @@ def rows() -> Iterator[Row | Figure]:
     rival = execute(rival_notebook())
     times = [(ours.seconds, rival.seconds)]
     yield of_pairs("the whole notebook", "every part as its rival", times, GOAL)
-    yield _to_target(train_ours(), rival.epochs)
+    yield compare_to_target("CNN", [(train_ours(), rival.epochs)], GOAL)
     last = ours.epochs.accuracies[-1]
     yield Figure(
         f"CNN: validation accuracy after the notebook's {len(ours.epochs.seconds)} epochs",
@@ -59,17 +59,6 @@ def rows() -> Iterator[Row | Figure]:
         f"{last:.3f} in {ours.epochs.seconds[-1]:.0f} s",
         last >= NOTEBOOK_ACCURACY,
     )
-
-
-def _to_target(ours: Epochs, rival: Epochs) -> Row | Figure:
-    """Compare the seconds to the target; a rival that misses it counts with all its seconds."""
-    seconds, rival_seconds = ours.seconds_to(TARGET), rival.seconds_to(TARGET)
-    what = f"validation accuracy {TARGET:.3f}"
-    if seconds is None:
-        return Figure(f"CNN: {what}", "reached", f"{max(ours.accuracies):.3f}", False)
-    rival_name = f"DataLoader, Adamax, 10 epochs (best {max(rival.accuracies):.3f})"
-    times = [(seconds, rival_seconds or rival.seconds[-1])]
-    return of_pairs(f"CNN: seconds to {what}", rival_name, times, GOAL)
 
 
 def rival_notebook() -> nbformat.NotebookNode:

@@ -109,7 +109,7 @@ def test_a_training_is_watched_epoch_by_epoch(monkeypatch, capsys):
 def test_a_net_that_misses_the_published_accuracy_falls_short(accuracy, reached):
     ours = training.Epochs([10.0, 20.0], [0.9, accuracy])
     rival = training.Epochs([50.0, 100.0], [0.9, 0.92])
-    row = notebook._to_target(ours, rival)
+    row = training.compare_to_target("CNN", [(ours, rival)], 3)
     assert row.reached is reached
     if reached:
         assert row.ratio == 5.0

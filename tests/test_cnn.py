@@ -602,16 +602,16 @@ def test_turned_images_are_turned_by_up_to_36_degrees_either_way(received):
     upright, mirrored = patterns()
     images = torch.cat(received)
     moved = as_bytes(images[~(same(images, upright) | same(images, mirrored))])
-    angles = np.round(np.arange(-36, 36.01, 0.1), 1)
+    angles = np.round(np.arange(-36, 36.01, 0.05), 2)
     both = torch.stack([upright, mirrored])
     references = torch.cat([as_bytes(v2.functional.rotate(both, float(a))) for a in angles])
-    # The next reference is at most 0.05 degrees away, which is 0.017 pixels at the corners and
-    # half of that on average: some one in a hundred pixels takes another neighbour's value. At
-    # angles at which whole rows and columns change theirs at once, four lines of 28 may differ.
+    # The next reference is at most 0.025 degrees away, which is 0.009 pixels at the corners and
+    # half of that on average: few pixels in a hundred take another neighbour's value, most at
+    # angles at which whole rows and columns change theirs at once.
     differing = torch.stack([(references != image).sum(dim=(1, 2)) for image in moved]) / 784
     share, nearest = differing.min(dim=1)
     assert share.mean() < 0.01
-    assert share.max() < 0.01 + 4 * 28 / 784
+    assert share.max() < 0.05
     found = angles[nearest.numpy() // 2]
     assert abs((found > 0).mean() - 0.5) < six_sigma(0.5, len(found))
     # the traceless angles around zero make large ones a little more frequent: at most 0.05
