@@ -283,7 +283,8 @@ class NeuralNet:
         if use_dropout:
             cache["mask"] = _kept(slope1.shape, self.dropout_prob)
             factor = _dropout_factor(cache["mask"], self.dropout_prob)
-            cache["o1"], slope1 = cache["o1"] * factor, slope1 * factor
+            cache["o1"] *= factor
+            slope1 *= factor
         cache["u2"] = _affine(cache["o1"], p["theta2"], p["b2"])  # (N, R)
         cache["o2"], slope2 = _silu_and_slope(cache["u2"])
         cache["u3"] = _affine(cache["o2"], p["theta3"], p["b3"])  # (N, D)
@@ -336,10 +337,10 @@ class NeuralNet:
         p, cache = self.parameters, self.cache
         # softmax with cross-entropy only: the two Jacobians collapse to yh - y
         d_u3 = (yh - y) / len(y)  # (N, D); the one place where the mean is taken
-        d_o2 = _product(d_u3, p["theta3"].T)  # (N, R)
-        d_u2 = d_o2 * slope2
-        d_o1 = _product(d_u2, p["theta2"].T)  # (N, K)
-        d_u1 = d_o1 * slope1
+        d_u2 = _product(d_u3, p["theta3"].T)  # (N, R); so far d_o2
+        d_u2 *= slope2
+        d_u1 = _product(d_u2, p["theta2"].T)  # (N, K); so far d_o1
+        d_u1 *= slope1
         np.dot(cache["o2"].T, d_u3, out=out["theta3"])
         np.dot(cache["o1"].T, d_u2, out=out["theta2"])
         np.dot(cache["X"].T, d_u1, out=out["theta1"])
@@ -600,11 +601,12 @@ def _silu_and_slope(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The two share the exponential, which is what costs time.
     """
     capped = np.minimum(u, SATURATION)
-    exponential = np.exp(capped)
-    c = 1.0 / (1.0 + exponential)  # 1 - s, without the digits a subtraction would lose
-    s = exponential * c
-    slope = capped * c
-    slope += 1.0  # in place: traffic with memory costs more here than arithmetic
+    s = np.exp(capped)  # so far the exponential only
+    c = 1.0 / (1.0 + s)  # 1 - s, without the digits a subtraction would lose
+    s *= c  # in place, as all that follows: new arrays cost more here than arithmetic
+    slope = capped
+    slope *= c
+    slope += 1.0
     slope *= s
     return u * s, slope
 

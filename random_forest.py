@@ -154,7 +154,8 @@ class RandomForest:
         ):
             # a row drawn twice weighs twice: the same tree, from two thirds as many rows
             times_drawn = np.bincount(rows, minlength=len(X)).astype(float)
-            tree.fit(X[:, columns], y, sample_weight=times_drawn)
+            # all trees' data were checked above, and stay by columns, as a tree reads them
+            tree.fit(X[:, columns], y, sample_weight=times_drawn, check_input=False)
             self.decision_trees.append(tree)
 
     def OOB_score(self, X: ArrayLike, y: ArrayLike) -> float:
