@@ -32,7 +32,7 @@ run: $(READY)  ## environment, data, the notebook executed into build/hw4.ipynb
 	@echo "[1/3] Environment: $(VENV) is ready"
 	@echo "[2/3] Data: real where it is found or can be downloaded, else a stand-in (seconds to minutes)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.datasets
-	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (6 to 14 minutes on two cores)"
+	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (4 to 14 minutes on two cores)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.run_notebook
 
 test: $(READY)  ## run the tests (15 to 25 minutes on two cores)

@@ -166,7 +166,10 @@ def _installed(
         wheels = ("--quiet", "--only-binary", ":all:")  # an old source need not compile today
         finished = run_file("-m", "pip", "install", *wheels, *wanted, python=python, timeout=1800)
         if finished.returncode != 0:
-            missing = NO_WHEELS.search(finished.stderr)
+            # without a wheel of a pinned version pip speaks of a conflict; alone, it names the pin
+            pins = ("--dry-run", "--no-deps", "-r", wanted[-1])
+            alone = run_file("-m", "pip", "install", *wheels, *pins, python=python, timeout=1800)
+            missing = NO_WHEELS.search(alone.stderr)
             what = f"no wheel of {missing[1]}" if missing else finished.stderr.strip()[-300:]
             result.problem = what
             _say(result, what)
