@@ -5,6 +5,7 @@ waits stand for the moments.
 """
 
 import contextlib
+import gc
 import io
 import signal
 
@@ -40,6 +41,7 @@ def interrupted_after(seconds, train):
 
     usual = signal.signal(signal.SIGALRM, interrupt)
     printed = io.StringIO()
+    gc.disable()  # Python drops what is raised in a callback of the collector (JAX has one)
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds)
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
@@ -50,6 +52,7 @@ def interrupted_after(seconds, train):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, usual)
+        gc.enable()
     return printed.getvalue()
 
 
