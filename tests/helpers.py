@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -10,11 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # What a public function may raise on bad input; anything else reads like a crash.
 REFUSALS = (ValueError, TypeError)
+
+SHA256 = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
 
 
 @contextmanager
@@ -81,3 +86,17 @@ def run_file(*args, cwd=ROOT, env=None, flags=(), timeout=300, python=sys.execut
 def one_hot(labels, classes=3):
     """Return the one-hot rows of integer labels."""
     return np.eye(classes)[np.asarray(labels)]
+
+
+def pins():
+    """Return the requirement and the hashes of every entry of constraints.txt."""
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith((" ", "#"))]
+    return [(Requirement(line.split(" --hash")[0]), SHA256.findall(line)) for line in lines]
+
+
+def pins_of(name):
+    """Return the pinned versions of a library; they may differ by Python or system."""
+    name = canonicalize_name(name)
+    found = [pin for pin, _ in pins() if canonicalize_name(pin.name) == name]
+    return [next(iter(pin.specifier)).version for pin in found]
