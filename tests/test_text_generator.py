@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers import no_warnings, refused
+from helpers import ROOT, no_warnings, refused
 
-from text_generator import TextGenerator
+from text_generator import TextGenerator, next_character_function
 
 VOCAB = " abcd"
 WINDOW = 6
@@ -316,3 +316,76 @@ def test_the_constructor_refuses_what_does_not_belong_together(change, match):
     } | change
     with refused(match):
         TextGenerator(**arguments)
+
+
+# --- the nets in NumPy ---------------------------------------------------------------------------
+
+# Keras' business: its arrays under NumPy 2.
+keras_arrays = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
+
+def keras_stack(*layers):
+    """Return a built Sequential of an embedding of 8 numbers for 5 characters, and more layers."""
+    tf = pytest.importorskip("tensorflow")
+    net = tf.keras.Sequential([tf.keras.layers.Embedding(5, 8), *layers])
+    net.build((None, WINDOW))
+    return net
+
+
+def shown_to_both(net, vocab_size, window, count=50):
+    """Return what the quick function and Keras predict of random windows."""
+    predict, rng = next_character_function(net), np.random.default_rng(0)
+    windows = rng.integers(0, vocab_size, (count, window))
+    with no_warnings():
+        quick = np.array([predict(shown) for shown in windows])
+    return quick, np.asarray(net(windows, training=False))
+
+
+@keras_arrays
+@pytest.mark.parametrize("name", ["RNN", "LSTM"])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 50.0])
+@pytest.mark.parametrize("units", [1, 7, 32])
+def test_the_numpy_nets_predict_what_keras_does(name, scale, units):
+    layers = pytest.importorskip("tensorflow").keras.layers
+    kind = {"RNN": layers.SimpleRNN, "LSTM": layers.LSTM}[name]
+    net = keras_stack(kind(units), layers.Dense(5), layers.Activation("softmax"))
+    rng = np.random.default_rng(units)
+    net.set_weights([scale * rng.normal(size=w.shape) / w.shape[0] for w in net.get_weights()])
+    quick, plain = shown_to_both(net, 5, WINDOW)
+    assert np.isfinite(quick).all()
+    # float32 sums in another order, for a few steps
+    np.testing.assert_allclose(quick, plain, rtol=2e-3 if scale > 1 else 1e-4, atol=1e-6)
+
+
+@keras_arrays
+@pytest.mark.parametrize("name", ["RNN", "LSTM"])
+def test_the_numpy_nets_predict_what_keras_does_with_the_trained_weights(name):
+    pytest.importorskip("tensorflow")
+    from lstm import LSTM
+    from rnn import RNN
+
+    model = {"RNN": RNN, "LSTM": LSTM}[name](34, 30)
+    net = model.define_model()
+    net.build((None, 30))
+    net.load_weights(ROOT / "model_weights" / f"{name}_model.weights.h5")
+    quick, plain = shown_to_both(net, 34, 30)
+    np.testing.assert_allclose(quick, plain, rtol=1e-4, atol=1e-6)
+    assert len(set(plain.argmax(axis=1))) > 5  # different windows, different answers
+
+
+@keras_arrays
+@pytest.mark.parametrize(
+    "change",
+    [{"activation": "relu"}, {"go_backwards": True}, {"use_bias": False}],
+    ids=["relu", "backwards", "no bias"],
+)
+def test_a_net_of_another_form_is_asked_itself(change):
+    layers = pytest.importorskip("tensorflow").keras.layers
+    ends = (layers.Dense(5), layers.Activation("softmax"))
+    for net in (
+        keras_stack(layers.SimpleRNN(4, **change), *ends),
+        keras_stack(layers.LSTM(4, **change), *ends),
+        keras_stack(layers.GRU(4, **change), *ends),
+    ):
+        quick, plain = shown_to_both(net, 5, WINDOW, count=5)
+        np.testing.assert_allclose(quick, plain, rtol=1e-5)  # rows alone or together

@@ -1,5 +1,7 @@
 """utilities.utils: the housing classes of Q1 and the text windows of Q5."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from helpers import no_warnings, refused
@@ -134,6 +136,7 @@ def test_real_housing_follows_the_contract(real_data):
         pytest.param("now , then", "now, then", id="no space before a mark"),
         pytest.param("now,then", "now, then", id="one space after a mark"),
         pytest.param("a ;b :c ! d ? e .f", "a; b: c! d? e. f", id="every mark"),
+        pytest.param("so . , then", "so. , then", id="marks apart"),
         pytest.param('" all hail "', '"all hail"', id="double quotes"),
         pytest.param("' all hail '", "'all hail'", id="single quotes"),
         pytest.param("crown\u2019d", "crownd", id="typographic quotes go"),
@@ -149,6 +152,12 @@ def test_cleaning_twice_changes_nothing_more():
     text = 'He said: " Hail!! " and... left ,so; they\nsay --"all hail" ?'
     once = clean_text(text)
     assert clean_text(once) == once
+
+
+@pytest.mark.parametrize("unit", ["\u2014 ", "\u0434\u0430 ", " - ", "' "])
+def test_long_runs_of_spaces_left_by_other_symbols_are_cleaned_at_all(unit):
+    """In time that grows with the square of the text this would take ten minutes."""
+    assert set(clean_text(unit * 200_000)) <= set(unit)
 
 
 PLAY = (
@@ -253,6 +262,20 @@ def test_cleaning_takes_nothing_but_a_string(text):
 def test_a_text_too_short_for_one_window_is_refused(text):
     with refused("text"):
         preprocess_text_data(text)
+
+
+def test_the_memory_of_the_windows_is_bounded_by_a_few_numbers_a_character():
+    text = "tomorrow and tomorrow, " * 50_000
+    tracemalloc.start()
+    try:
+        data = preprocess_text_data(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # an index of 8 bytes for each character and a few copies of the text; windows that are written
+    # out would be 240
+    assert peak < 24 * len(text)
+    assert data["x"].shape == (len(data["text"]) - 30, 30)
 
 
 SYMBOLS = list(" !,-.:;?abcdefghijklmnopqrstuvwxyz")

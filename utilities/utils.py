@@ -22,7 +22,8 @@ _CLEANING_RULES = [
     (re.compile(r"\s+"), " "),
     (re.compile(r"[^a-z0-9.,!?'\";:\- ]"), ""),
     (re.compile(r"([.,!?])\1+"), r"\1"),
-    (re.compile(r" *([.,!?;:]+) *"), r"\1 "),
+    # spaces from the first of a run only: else a long run is read again from each of its spaces
+    (re.compile(r"(?:(?<! ) +)?([.,!?;:]+) *"), r"\1 "),
     (re.compile(r"([\"']) (\w)"), r"\1\2"),
     (re.compile(r"(\w) ([\"'])"), r"\1\2"),
     (re.compile(r" {2,}"), " "),
