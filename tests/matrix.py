@@ -3,9 +3,12 @@
 Each environment is one set of versions (a constraints file in tests/environments/) on one Python.
 In it the tests run once, the figures of Questions 1 and 3 come out under every condition of
 tests/conditions.py, and CNN, RNN and LSTM are trained twice. Results lie in build/matrix/, one
-file an environment, and the table of all of them in build/matrix.md.
+file an environment, and the table of all that this commit gave in build/matrix.md.
 
 ``--short`` is what CI runs: NumPy and scikit-learn of 2024 alone, Questions 1 and 3 alone.
+
+The exit status is 0 if everything came out in every environment there can be: an environment may
+lack wheels for its Python, but the index that says so must have been reached.
 """
 
 import argparse
@@ -16,8 +19,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +41,10 @@ STAFF += ("grade_all", "report", "starter", "supply_chain")
 TESTS = ["tests", *(f"--ignore=tests/test_{name}.py" for name in STAFF)]
 QUESTION_1 = ("short", "gd", "bgd", "momentum")
 SEEDED = ("cnn", "rnn", "lstm")
-NO_WHEELS = re.compile(r"No matching distribution found for (\S+)")
+NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
+# pip says it of an index that it could not reach, too
+UNREACHED, NONE_SEEN = "connection broken by", "(from versions: none)"
+NO_WHEEL = "no wheel of"
 
 
 @dataclass
@@ -47,9 +55,13 @@ class Result:
     ----------
     name, python : str
         The set of versions, and the version of Python.
+    commit : str
+        The commit of the project, with ``-dirty`` where files differ from it.
     versions : dict of str to str
     tests : str
         The closing line of pytest, or why there is none.
+    passed : bool or None
+        Whether the tests passed; None if they were not run.
     question_1 : dict of str to str
         By condition, how many of the published figures are equal.
     beans : dict of str to list of str
@@ -62,8 +74,10 @@ class Result:
 
     name: str
     python: str
+    commit: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     tests: str = "not run"
+    passed: bool | None = None
     question_1: dict[str, str] = field(default_factory=dict)
     beans: dict[str, list[str]] = field(default_factory=dict)
     seeded: dict[str, bool] = field(default_factory=dict)
@@ -71,13 +85,13 @@ class Result:
 
     @property
     def good(self) -> bool:
-        """Tell whether everything came out that has to."""
+        """Tell whether everything came out that has to, or the environment cannot be had."""
+        if self.problem:
+            return self.problem.startswith(NO_WHEEL)
         counts = [count.split(" of ") for count in self.question_1.values()]
-        equal = all(right == of for right, of in counts)
-        possible = not self.problem or self.problem.startswith("no wheel")
-        one_value = all(len(values) == 1 for values in self.beans.values())
-        passed = not re.search(r"failed|error", self.tests)
-        return possible and equal and one_value and all(self.seeded.values()) and passed
+        equal = bool(counts) and all(right == of for right, of in counts)
+        one_value = bool(self.beans) and all(len(values) == 1 for values in self.beans.values())
+        return equal and one_value and all(self.seeded.values()) and self.passed is not False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,12 +108,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.sets:
             for python in _interpreters(options.pythons):
                 _keep(run(name, python, options.tests))
-        results = list(_kept())
+        results = list(_kept(_commit()))
     text = table(results)
     print("\n" + text)
     if not options.short:
+        BUILD.mkdir(parents=True, exist_ok=True)
         (BUILD.parent / "matrix.md").write_text(text + "\n", encoding="utf-8")
-    return 0 if all(result.good for result in results) else 1
+    return verdict(results)
+
+
+def verdict(results: Sequence[Result]) -> int:
+    """Print what did not come out as it has to, and return the exit status.
+
+    Parameters
+    ----------
+    results : sequence of Result
+
+    Returns
+    -------
+    int
+        0 if there are results and all are good and agree, else 1.
+    """
+    differing = disagreements(results)
+    lines = [] if results else ["No environment was tried."]
+    for result in results:
+        if not result.question_1:
+            why = result.problem or "no figure came out"
+            lines.append(f"{result.name}, Python {result.python}: nothing was reproduced, {why}")
+    for line in lines + differing:
+        print(line)
+    return 0 if results and not differing and all(result.good for result in results) else 1
+
+
+def disagreements(results: Iterable[Result]) -> list[str]:
+    """Name the figures of Question 3 that are not the same wherever scikit-learn is the same.
+
+    Parameters
+    ----------
+    results : iterable of Result
+
+    Returns
+    -------
+    list of str
+        A sentence for each figure and version of scikit-learn.
+    """
+    values = defaultdict(set)
+    for result in results:
+        for figure, came in result.beans.items():
+            values[result.versions.get("scikit-learn"), figure].update(came)
+    return [
+        f"With scikit-learn {version}, {figure} is {' or '.join(sorted(came))}."
+        for (version, figure), came in values.items()
+        if len(came) > 1
+    ]
 
 
 def _interpreters(wanted: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -119,44 +180,63 @@ def _interpreters(wanted: Iterable[str]) -> Iterator[tuple[str, str]]:
 def run(name: str, interpreter: tuple[str, str], tests: Sequence[str]) -> Result:
     """Make an environment, and run tests and trainings in it."""
     version, executable = interpreter
-    result = Result(SETS[name], version)
-    folder = BUILD / f"{name}-{version}"
+    result = Result(SETS[name], version, _commit())
     wanted = ["-r", ROOT / "requirements.txt", "-c", ENVIRONMENTS / f"{name}.txt"]
-    python = _installed(folder, executable, wanted, result)
-    if python is not None:
+    with _entering_problems(result):
+        python = _installed(BUILD / f"{name}-{version}", executable, wanted, result)
         in_place = ("--no-deps", "--no-build-isolation", "--quiet", "--editable", ROOT)
         run_file("-m", "pip", "install", *in_place, python=python)  # for notebooks elsewhere
-        try:
+        with _entering_problems(result):  # the tests may pass even so
             _say(result, "Questions 1 and 3 under every condition")
             _figures(result, python)
             _say(result, "CNN, RNN and LSTM, twice")
             result.seeded = {net: _same_twice(net, python) for net in SEEDED}
-        except RuntimeError as error:  # the other environments are still to be tried
-            result.problem = str(error).strip().splitlines()[-1]
         _say(result, "the tests")
-        result.tests = _pytest(python, tests)
+        result.tests, result.passed = _pytest(python, tests)
     return result
 
 
 def run_short() -> Result:
     """Work out the figures of Questions 1 and 3 with the libraries of 2024."""
     version, executable = next(iter(_interpreters([sys.executable])))
-    result = Result(SETS["autumn_2024"], version)
-    constraints = ["-c", ENVIRONMENTS / "autumn_2024.txt"]
-    python = _installed(BUILD / f"short-{version}", executable, [*CORE, *constraints], result)
-    if python is not None:
-        _figures(result, python)
+    result = Result(SETS["autumn_2024"], version, _commit())
+    wanted = [*CORE, "-c", ENVIRONMENTS / "autumn_2024.txt"]
+    with _entering_problems(result):
+        _figures(result, _installed(BUILD / f"short-{version}", executable, wanted, result))
     return result
+
+
+@contextmanager
+def _entering_problems(result: Result) -> Iterator[None]:
+    """Enter what goes wrong instead of raising it: other environments are still to be tried."""
+    try:
+        yield
+    except subprocess.TimeoutExpired as error:
+        result.problem = f"no answer for {error.timeout:.0f} seconds"
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        lines = str(error).strip().splitlines() or ["a process died without a word"]
+        result.problem = lines[-1]
+    else:
+        return
+    _say(result, result.problem)
+
+
+def _commit() -> str:
+    """Return the project's commit, marked where files differ from it, or "unknown"."""
+    ask = ("git", "describe", "--always", "--dirty", "--exclude=*")
+    try:
+        finished = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no git, or a copy without history
+        return "unknown"
+    return finished.stdout.strip()
 
 
 def _say(result: Result, what: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {result.name}, Python {result.python}: {what}", flush=True)
 
 
-def _installed(
-    folder: Path, executable: str, wanted: Sequence[str | Path], result: Result
-) -> str | None:
-    """Make an environment, or find it made; return its Python, or None and enter what is wrong."""
+def _installed(folder: Path, executable: str, wanted: Sequence[str | Path], result: Result) -> str:
+    """Make an environment, or find it made; enter its versions and return its Python."""
     python, stamp = str(folder / "bin" / "python"), folder / "installed.txt"
     files = [item.read_text(encoding="utf-8") for item in wanted if isinstance(item, Path)]
     asked_for = "\n".join([*map(str, wanted), *files])
@@ -169,16 +249,24 @@ def _installed(
             # without a wheel of a pinned version pip speaks of a conflict; alone, it names the pin
             pins = ("--dry-run", "--no-deps", "-r", wanted[-1])
             alone = run_file("-m", "pip", "install", *wheels, *pins, python=python, timeout=1800)
-            missing = NO_WHEELS.search(alone.stderr)
-            what = f"no wheel of {missing[1]}" if missing else finished.stderr.strip()[-300:]
-            result.problem = what
-            _say(result, what)
-            return None
+            raise RuntimeError(_why_not_installed(finished.stderr, alone.stderr))
         stamp.write_text(asked_for, encoding="utf-8")
     listed = json.loads(run_file("-m", "pip", "list", "--format", "json", python=python).stdout)
     versions = {entry["name"].lower().replace("_", "-"): entry["version"] for entry in listed}
     result.versions = {name: versions[name] for name in LIBRARIES if name in versions}
     return python
+
+
+def _why_not_installed(said: str, said_of_pins: str) -> str:
+    """Tell in one line why pip failed, from what it said and what it said of the pins alone."""
+    if UNREACHED in said + said_of_pins:
+        return "the package index was not reached"
+    missing = NOT_FOUND.search(said_of_pins)
+    if missing is None:
+        return " ".join(said.split())[-300:]
+    if NONE_SEEN in said_of_pins:
+        return f"pip saw no version at all for {missing[1]}: was the package index reached?"
+    return f"{NO_WHEEL} {missing[1]}"
 
 
 def _figures(result: Result, python: str) -> None:
@@ -213,8 +301,8 @@ def _same_twice(net: str, python: str) -> bool:
     return first == second
 
 
-def _pytest(python: str, tests: Sequence[str]) -> str:
-    """Run the tests and return pytest's closing line."""
+def _pytest(python: str, tests: Sequence[str]) -> tuple[str, bool]:
+    """Run the tests; return pytest's closing line and whether they passed."""
     finished = subprocess.run(
         [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
         cwd=ROOT,
@@ -225,8 +313,15 @@ def _pytest(python: str, tests: Sequence[str]) -> str:
     )
     log = BUILD / f"{Path(python).parents[1].name}.log"
     log.write_text(finished.stdout + finished.stderr, encoding="utf-8")
-    lines = finished.stdout.strip().splitlines() or ["pytest printed nothing"]
-    return re.sub(r" in .*| warnings?,?|=", "", lines[-1]).strip()
+    return _outcome(finished.returncode, finished.stdout)
+
+
+def _outcome(status: int, printed: str) -> tuple[str, bool]:
+    """Judge pytest by its exit status and its closing line: a killed one prints no failure."""
+    lines = printed.strip().splitlines() or ["pytest printed nothing"]
+    closing = re.sub(r" in .*|(, )?\d+ warnings?|=", "", lines[-1]).strip()
+    passed = status == 0 and re.match(r"\d+ passed", closing) is not None
+    return (closing if status == 0 else f"{closing} (exit status {status})"), passed
 
 
 def _keep(result: Result) -> None:
@@ -235,20 +330,24 @@ def _keep(result: Result) -> None:
     path.write_text(json.dumps(vars(result), indent=1) + "\n", encoding="utf-8")
 
 
-def _kept() -> Iterator[Result]:
-    """Give the results of all environments that were run so far."""
+def _kept(commit: str) -> Iterator[Result]:
+    """Give the results of all environments that were run so far at a commit."""
     for path in sorted(BUILD.glob("*.json")):
-        yield Result(**json.loads(path.read_text(encoding="utf-8")))
+        result = Result(**json.loads(path.read_text(encoding="utf-8")))
+        if result.commit == commit:
+            yield result
+        else:
+            print(f"{path.name}: of {result.commit or 'an unknown commit'}, left out")
 
 
 def table(results: Iterable[Result]) -> str:
     """Return a Markdown table, environment by figure."""
-    heads = ["environment", "Python", *LIBRARIES, "tests"]
+    heads = ["environment", "Python", "commit", *LIBRARIES, "tests"]
     heads += [f"Question 1, {condition}" for condition in CONDITIONS]
     heads += ["forest", "forest, depth 10, 85 %", "AdaBoost", "CNN, RNN, LSTM twice"]
     lines = [heads, ["---"] * len(heads)]
     for result in results:
-        cells = [result.name, result.python]
+        cells = [result.name, result.python, result.commit]
         cells += [result.versions.get(name, "–") for name in LIBRARIES]
         cells += ["; ".join(text for text in (result.problem, result.tests) if text)]
         cells += [result.question_1.get(condition, "–") for condition in CONDITIONS]

@@ -4,12 +4,8 @@ Most tests run on small or made-up content that they declare to be the published
 server on this machine that misbehaves in every way a mirror can. The last section needs real data.
 """
 
-import json
 import os
 import socket
-import subprocess
-import sys
-import threading
 import time
 import warnings
 
@@ -477,32 +473,6 @@ def test_an_interruption_leaves_nothing_behind(home, offer, monkeypatch, stage):
     with pytest.raises(KeyboardInterrupt):
         datasets.locate("macbeth")
     assert list(home.iterdir()) == []
-
-
-FETCH_IN_A_PROCESS = """
-import json, sys
-from utilities import datasets
-setting = json.loads(sys.argv[1])
-datasets.URLS["macbeth"] = (setting["url"],)
-datasets.TEXT_SHA256 = setting["sha256"]
-print(datasets.locate("macbeth").kind)
-"""
-
-
-def test_two_processes_may_fetch_at_once(home, mirror, published, monkeypatch):
-    (body,) = published["macbeth"].values()
-    answer, both_asked = mirror.answer, threading.Barrier(2, timeout=60)
-    monkeypatch.setattr(mirror, "answer", lambda request: (both_asked.wait(), answer(request)))
-    setting = {"url": mirror.serve("/play.txt", body), "sha256": datasets.TEXT_SHA256}
-    command = [sys.executable, "-c", FETCH_IN_A_PROCESS, json.dumps(setting)]
-    env = clean_environment(HW4_DATA_HOME=home, HW4_STANDIN=None)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    children = [subprocess.Popen(command, cwd=ROOT, env=env, **pipes) for _ in range(2)]
-    for child in children:
-        out, err = child.communicate(timeout=60)
-        assert out.strip() == "real", err
-    assert files_below(home) == {"macbeth/1533-0.txt"}
-    assert (home / "macbeth/1533-0.txt").read_bytes() == body
 
 
 # --- nothing to be had, and stand-ins ------------------------------------------------------------

@@ -521,7 +521,7 @@ def _fetch_housing(url: str, folder: Path) -> None:
     import joblib
 
     archive = _fetch_file(url, folder / "download")
-    with tarfile.open(archive, "r:gz") as bundle:
+    with tarfile.open(archive, "r:*") as bundle:  # requests undoes a declared gzip
         member = next((m for m in bundle if m.name.endswith("cal_housing.data")), None)
         if member is None or not member.isfile():
             raise _damaged(archive, "an archive with cal_housing.data", "one without")
@@ -618,12 +618,16 @@ def _fetch_file(url: str, target: Path) -> Path:
     return target
 
 
-def _refuse_other_hosts(url: str) -> None:
-    """Raise unless an address is HTTPS on a named data host, or on this machine itself."""
+def _refuse_other_hosts(url: str, led_from: str | None = None) -> None:
+    """Raise unless an address is HTTPS on a named data host, or on this machine itself.
+
+    Only this machine may lead to itself: what listens here is none of a data host's business.
+    """
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     is_named = any(host == known or host.endswith(f".{known}") for known in DATA_HOSTS)
-    if host not in _THIS_MACHINE and not (parts.scheme == "https" and is_named):
+    is_ours = {host, urlsplit(led_from or url).hostname}.issubset(_THIS_MACHINE)
+    if not is_ours and not (parts.scheme == "https" and is_named):
         raise RefusedAddressError(
             f"led to {parts.scheme}://{host}, expected HTTPS on one of {', '.join(DATA_HOSTS)}"
         )
@@ -632,7 +636,7 @@ def _refuse_other_hosts(url: str) -> None:
 def _refuse_to_be_led_elsewhere(response: Any, *_: Any, **__: Any) -> None:
     """Check where a redirection leads before requests follows it."""
     if response.is_redirect:
-        _refuse_other_hosts(urljoin(response.url, response.headers["location"]))
+        _refuse_other_hosts(urljoin(response.url, response.headers["location"]), response.url)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,140 @@
+"""The verdicts of tests/matrix.py: what counts as reproduced, and what only looks like it."""
+
+import subprocess
+
+import matrix
+import pytest
+from matrix import Result
+
+NO_INDEX = (
+    "ERROR: Could not find a version that satisfies the requirement numpy==1.26.4"
+    " (from versions: none)\nERROR: No matching distribution found for numpy==1.26.4\n"
+)
+NO_WHEEL = NO_INDEX.replace("none", "2.1.0, 2.4.6")
+BROKEN = "WARNING: Retrying (...) after connection broken by 'NewConnectionError(...)'\n"
+
+
+def result_with(python="3.11.7", **changes):
+    """Return a result in which everything came out, with some of it changed."""
+    came = {
+        "versions": {"scikit-learn": "1.5.2"},
+        "tests": "900 passed",
+        "passed": True,
+        "question_1": {"1 thread": "192 of 192"},
+        "beans": {"forest": ["0.8832"], "AdaBoost": ["0.9154"]},
+        "seeded": {"cnn": True},
+    }
+    return Result("autumn 2024", python, **(came | changes))
+
+
+def test_an_environment_in_which_everything_came_out_is_good():
+    assert result_with().good
+    assert result_with(tests="not run", passed=None, seeded={}).good  # the short form
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"question_1": {}},
+        {"question_1": {"1 thread": "192 of 192", "2 threads": "191 of 192"}},
+        {"beans": {}},
+        {"beans": {"AdaBoost": ["0.9141", "0.9154"]}},
+        {"seeded": {"cnn": True, "rnn": False}},
+        {"passed": False},
+        {"problem": "no answer for 300 seconds"},
+    ],
+    ids=str,
+)
+def test_an_environment_in_which_anything_is_amiss_is_not(changes):
+    assert not result_with(**changes).good
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (NO_WHEEL, "no wheel of numpy==1.26.4"),
+        (
+            NO_INDEX,
+            "pip saw no version at all for numpy==1.26.4: was the package index reached?",
+        ),
+        (BROKEN + NO_INDEX, "the package index was not reached"),
+        (BROKEN + NO_WHEEL, "the package index was not reached"),  # but another index was
+        ("ERROR: No space left\n on device", "ERROR: No space left on device"),
+    ],
+)
+def test_only_an_index_that_was_reached_can_be_without_a_wheel(said, why):
+    assert matrix._why_not_installed(said, said) == why
+    assert Result("autumn 2024", "3.13.0", problem=why).good == why.startswith("no wheel")
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [("no wheel of numpy==1.26.4", 0), ("the package index was not reached", 1), ("", 1)],
+)
+def test_an_environment_without_figures_is_said_to_have_none(capsys, problem, status):
+    assert matrix.verdict([Result("autumn 2024", "3.13.0", problem=problem)]) == status
+    said = f"Python 3.13.0: nothing was reproduced, {problem or 'no figure came out'}"
+    assert said in capsys.readouterr().out
+
+
+def test_no_environment_at_all_is_a_failure(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(matrix, "BUILD", tmp_path / "build" / "matrix")
+    monkeypatch.setattr(matrix, "_commit", lambda: "1234567")
+    assert matrix.main(["--pythons", "2.0"]) == 1
+    assert "No environment was tried" in capsys.readouterr().out
+
+
+def test_figures_differ_between_versions_of_scikit_learn_only(capsys):
+    newer = {"versions": {"scikit-learn": "1.9.1"}, "beans": {"AdaBoost": ["0.9141"]}}
+    assert matrix.verdict([result_with(), result_with("3.12.1", **newer)]) == 0
+    odd = result_with("3.12.1", beans={"forest": ["0.8832"], "AdaBoost": ["0.9155"]})
+    assert matrix.verdict([result_with(), odd]) == 1
+    assert "With scikit-learn 1.5.2, AdaBoost is 0.9154 or 0.9155." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("status", "printed", "outcome"),
+    [
+        (0, "....\n900 passed, 2 skipped, 1 warning in 60.00s\n", ("900 passed, 2 skipped", True)),
+        (1, "1 failed, 899 passed in 60.00s", ("1 failed, 899 passed (exit status 1)", False)),
+        (-9, "....", (".... (exit status -9)", False)),
+        (-11, "900 passed in 60.00s", ("900 passed (exit status -11)", False)),
+        (0, "", ("pytest printed nothing", False)),
+        (0, "2 skipped in 0.10s", ("2 skipped", False)),
+    ],
+)
+def test_tests_pass_by_exit_status_and_closing_line(status, printed, outcome):
+    assert matrix._outcome(status, printed) == outcome
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (subprocess.TimeoutExpired("python", 300), "no answer for 300 seconds"),
+        (RuntimeError("Traceback ...\nValueError: beans\n"), "ValueError: beans"),
+        (RuntimeError(""), "a process died without a word"),
+    ],
+)
+def test_what_goes_wrong_in_one_environment_is_entered(monkeypatch, error, problem):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(matrix, "_installed", fail)
+    monkeypatch.setattr(matrix, "_commit", lambda: "1234567")
+    result = matrix.run("newest", ("3.11.7", "python3.11"), [])
+    assert result.problem == problem
+    assert not result.good
+
+
+def test_results_of_other_commits_are_left_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(matrix, "BUILD", tmp_path)
+    for python, commit in (("3.11.7", "1234567"), ("3.12.1", "89abcde")):
+        matrix._keep(result_with(python, commit=commit))
+    (kept,) = matrix._kept("1234567")
+    assert kept.python == "3.11.7"
+    assert "| 3.11.7 | 1234567 |" in matrix.table([kept])
+
+
+def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert matrix._commit() == "unknown"
