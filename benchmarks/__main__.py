@@ -2,7 +2,8 @@
 
 Every part runs in a process of its own, with the threads it needs, and leaves its results in
 build/benchmarks/; the tables in build/benchmarks.md and .json are made of all of them, so a
-part can be timed again alone.
+part can be timed again alone. The tables tell when each part was timed, and leave out what another
+machine or other versions gave.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from benchmarks import harness
@@ -43,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_here(options.parts[0])
         return 0
     failed = [part for part in options.parts or PARTS if not _run_apart(part)]
-    results = [result for part in PARTS for result in _read(part)]
-    print("\n" + harness.markdown(results))
-    for path in harness.write(results, BUILD):
+    results, notes = _collected()
+    print("\n" + harness.markdown(results, notes))
+    for path in harness.write(results, BUILD, notes):
         print(f"Wrote {os.path.relpath(path)}")
     if failed:
         print(f"Failed: {', '.join(failed)}", file=sys.stderr)
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_here(part: str) -> None:
-    """Time a part in this process and write its results."""
+    """Time a part in this process and write its results, with their machine and date."""
     module = importlib.import_module(f"benchmarks.{part}")
     results = []
     for timed in ("rows", "growth"):  # not every part has work that grows
@@ -61,23 +63,38 @@ def run_here(part: str) -> None:
             results.append(harness.to_data(result))
             print(harness.markdown([result]).splitlines()[-1], flush=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{part}.json"
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    date = datetime.now().isoformat(" ", "minutes")
+    content = {"machine": harness.machine(), "date": date, "results": results}
+    _path(part).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _run_apart(part: str) -> bool:
-    """Time a part in a process of its own; tell whether that went well."""
+    """Forget a part's last results, time it in a process of its own; tell if that went well."""
     print(f"--- {part}", flush=True)
+    _path(part).unlink(missing_ok=True)
     command = [sys.executable, "-m", "benchmarks", part, "--here"]
     return subprocess.run(command, env=os.environ | PARTS[part], check=False).returncode == 0
 
 
-def _read(part: str) -> list:
-    """Return the results of a part's last run, or none."""
-    path = RESULTS / f"{part}.json"
-    if not path.exists():
-        return []
-    return [harness.from_data(data) for data in json.loads(path.read_text(encoding="utf-8"))]
+def _collected() -> tuple[list, list[str]]:
+    """Return the results of all parts timed on this machine, and a note on each part."""
+    results, notes = [], []
+    for part in PARTS:
+        if not _path(part).exists():
+            notes.append(f"{part}: not timed")
+            continue
+        content = json.loads(_path(part).read_text(encoding="utf-8"))
+        note = f"{part}: timed {content['date']}"
+        if content["machine"] == harness.machine():
+            results += map(harness.from_data, content["results"])
+        else:
+            note += " on another machine or with other versions, left out"
+        notes.append(note)
+    return results, notes
+
+
+def _path(part: str) -> Path:
+    return RESULTS / f"{part}.json"
 
 
 if __name__ == "__main__":

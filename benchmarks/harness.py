@@ -1,7 +1,7 @@
 """Time two ways of doing the same thing in turn, and put the ratios into a table.
 
 The machine may be noisy, so nothing is timed alone: ours and the rival alternate, and what
-counts is the ratio of each pair. A row whose median ratio misses its goal says so.
+counts is the ratio of each pair. What misses its goal says so.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from pathlib import Path
 
 FASTER = "at least {:g} x as fast"
 NOT_SLOWER = "at most {:g} x its time"
+STRAIGHT_LINE = 1.1  # largest exponent of what grows in proportion, with room for caches that fill
 LIBRARIES = ("numpy", "scikit-learn", "torch", "tensorflow-cpu", "keras", "jax")
 
 
@@ -39,6 +40,8 @@ class Row:
         Median time of each.
     reached : bool
         Whether the median ratio meets the goal.
+    pairs : int
+        How many were timed.
     """
 
     what: str
@@ -50,6 +53,7 @@ class Row:
     seconds: float
     rival_seconds: float
     reached: bool
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,12 @@ class Growth:
     megabytes : tuple of float
         Most memory taken beyond what the process had before; NaN where the system does not
         tell.
+    exponent : float
+        Slope of log time over log size by least squares: 1 for a straight line through 0.
+    goal : str
+        In words.
+    reached : bool
+        Whether the exponent meets the goal.
     """
 
     what: str
@@ -106,13 +116,9 @@ class Growth:
     sizes: tuple[int, ...]
     seconds: tuple[float, ...]
     megabytes: tuple[float, ...]
-
-    @property
-    def exponent(self) -> float:
-        """Slope of log time over log size by least squares: 1 for a straight line through 0."""
-        return statistics.linear_regression(
-            [math.log(size) for size in self.sizes], [math.log(time) for time in self.seconds]
-        ).slope
+    exponent: float
+    goal: str
+    reached: bool
 
 
 def measure_growth(
@@ -141,7 +147,28 @@ def measure_growth(
         before = _restart_peak_memory()
         seconds.append(statistics.median(_seconds(partial(work, size)) for _ in range(repeats)))
         megabytes.append(_memory("VmHWM") - before)
-    return Growth(what, unit, tuple(sizes), tuple(seconds), tuple(megabytes))
+    return of_sizes(what, unit, sizes, seconds, megabytes)
+
+
+def of_sizes(
+    what: str,
+    unit: str,
+    sizes: Sequence[int],
+    seconds: Sequence[float],
+    megabytes: Sequence[float],
+) -> Growth:
+    """Return the growth of times and memory measured at several sizes; see ``measure_growth``."""
+    slope, _ = statistics.linear_regression(*(list(map(math.log, x)) for x in (sizes, seconds)))
+    return Growth(
+        what=what,
+        unit=unit,
+        sizes=tuple(sizes),
+        seconds=tuple(seconds),
+        megabytes=tuple(megabytes),
+        exponent=slope,
+        goal=f"at most {STRAIGHT_LINE:g}",
+        reached=slope <= STRAIGHT_LINE,
+    )
 
 
 def compare(
@@ -152,6 +179,7 @@ def compare(
     goal: float,
     at_most: bool = False,
     pairs: int = 7,
+    check: Callable[[object, object], None] | None = None,
 ) -> Row:
     """Time ours and the rival in turn, after one warm-up of each.
 
@@ -160,18 +188,23 @@ def compare(
     what, rival_name : str
         For the table.
     ours, rival : callable
-        Do the whole work once; their results must have been compared before.
+        Do the whole work once.
     goal : float
         Smallest acceptable speed-up, or with ``at_most`` the largest acceptable share of
         the rival's time.
     at_most : bool
     pairs : int
+    check : callable, optional
+        Is given the results of both warm-ups and raises unless they agree; without it they
+        must have been compared before.
 
     Returns
     -------
     Row
     """
-    ours(), rival()
+    results = ours(), rival()
+    if check is not None:
+        check(*results)
     times = [(_seconds(ours), _seconds(rival)) for _ in range(pairs)]
     return of_pairs(what, rival_name, times, goal, at_most)
 
@@ -196,13 +229,16 @@ def of_pairs(
         seconds=statistics.median(a for a, _ in times),
         rival_seconds=statistics.median(b for _, b in times),
         reached=ratio <= goal if at_most else ratio >= goal,
+        pairs=len(times),
     )
 
 
-def markdown(results: Sequence[Row | Missing | Figure | Growth]) -> str:
-    """Return the results as Markdown tables, under the machine and the versions."""
+def markdown(results: Sequence[Row | Missing | Figure | Growth], notes: Sequence[str] = ()) -> str:
+    """Return the results as Markdown tables, under the machine, the versions and the notes."""
     lines = [
         ", ".join(f"{name} {value}" for name, value in machine().items()),
+        "",
+        *(f"- {note}" for note in notes),
         "",
         "| what | rival | goal | ratio (min to max) | ours | rival's | |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -212,23 +248,22 @@ def markdown(results: Sequence[Row | Missing | Figure | Growth]) -> str:
     if growths:
         lines += [
             "",
-            "| how cost grows | size: time, peak memory | exponent (1 is a straight line) |",
-            "| --- | --- | --- |",
+            "| how cost grows | size: time, peak memory | goal | exponent (1: straight line) | |",
+            "| --- | --- | --- | --- | --- |",
             *(_growth_line(growth) for growth in growths),
         ]
     return "\n".join(lines) + "\n"
 
 
 def _line(result: Row | Missing | Figure) -> str:
-    verdict = "reached" if getattr(result, "reached", False) else "FALLS SHORT"
     if isinstance(result, Missing):
         return f"| {result.what} | {result.rival} | | | | | not timed: {result.reason} |"
     if isinstance(result, Figure):
-        return f"| {result.what} | | {result.goal} | | {result.value} | | {verdict} |"
+        return f"| {result.what} | | {result.goal} | | {result.value} | | {_verdict(result)} |"
+    spread = "one pair" if result.pairs == 1 else f"{result.lowest:.2f} to {result.highest:.2f}"
     return (
-        f"| {result.what} | {result.rival} | {result.goal} "
-        f"| {result.ratio:.2f} ({result.lowest:.2f} to {result.highest:.2f}) "
-        f"| {duration(result.seconds)} | {duration(result.rival_seconds)} | {verdict} |"
+        f"| {result.what} | {result.rival} | {result.goal} | {result.ratio:.2f} ({spread}) "
+        f"| {duration(result.seconds)} | {duration(result.rival_seconds)} | {_verdict(result)} |"
     )
 
 
@@ -239,15 +274,28 @@ def _growth_line(growth: Growth) -> str:
             growth.sizes, growth.seconds, growth.megabytes, strict=True
         )
     )
-    return f"| {growth.what}, by {growth.unit} | {points} | {growth.exponent:.2f} |"
+    return (
+        f"| {growth.what}, by {growth.unit} | {points} | {growth.goal} | {growth.exponent:.2f} "
+        f"| {_verdict(growth)} |"
+    )
 
 
-def write(results: Sequence[Row | Missing | Figure | Growth], folder: Path) -> list[Path]:
+def _verdict(result: Row | Figure | Growth) -> str:
+    return "reached" if result.reached else "FALLS SHORT"
+
+
+def write(
+    results: Sequence[Row | Missing | Figure | Growth], folder: Path, notes: Sequence[str] = ()
+) -> list[Path]:
     """Write the tables as benchmarks.md and benchmarks.json into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     as_text, as_data = folder / "benchmarks.md", folder / "benchmarks.json"
-    as_text.write_text(markdown(results), encoding="utf-8")
-    content = {"machine": machine(), "results": [to_data(result) for result in results]}
+    as_text.write_text(markdown(results, notes), encoding="utf-8")
+    content = {
+        "machine": machine(),
+        "notes": list(notes),
+        "results": [to_data(result) for result in results],
+    }
     as_data.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return [as_text, as_data]
 

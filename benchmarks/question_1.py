@@ -25,6 +25,9 @@ def rows() -> Iterator[Row | Missing]:
     textbook_losses, _ = rivals.textbook_training(x, y, 20)
     np.testing.assert_allclose(training(x, y, 20, every=True), textbook_losses, rtol=1e-12)
     np.testing.assert_allclose(textbook_losses[-1], rivals.torch_training(x, y, 20), rtol=1e-12)
+    tanh_net = rivals.sklearn_training(x, y, ITERATIONS)  # another net: its losses are its own
+    assert tanh_net.n_iter_ == ITERATIONS
+    assert tanh_net.loss_curve_[-1] < tanh_net.loss_curve_[0]
     for name, goal, rival in (
         ("textbook NumPy", 2.0, rivals.textbook_training),
         ("PyTorch eager, float64", 3.3, rivals.torch_training),

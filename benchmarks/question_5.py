@@ -1,5 +1,6 @@
 """Question 5: text windows, training and writing; and the import of the local tests."""
 
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from benchmarks.harness import Growth, Row, compare, measure_growth, quietly
 from benchmarks.rival_modules.text_generator import TextGenerator as RivalGenerator
 from lstm import LSTM
 from rnn import RNN
-from text_generator import TextGenerator
+from text_generator import TextGenerator, next_character_function
 from utilities import datasets
 from utilities.utils import clean_text, preprocess_text_data, text_windows, trim_to_markers
 
 BATCHES = 100  # of an epoch's 799
 CHARACTERS = 50
+WINDOWS = 5  # whose predictions are compared
+LOSS_BOUND = 0.1  # share by which median losses may differ; those of Keras' RNN alone vary by 0.05
 
 
 def rows() -> Iterator[Row]:
@@ -77,20 +80,37 @@ def _training(kind: type, data: dict) -> Row:
         model.model.set_weights(start)
         optimizer = tf.keras.optimizers.RMSprop(learning_rate=model.hp["learning_rate"])
         net.compile(optimizer=optimizer, loss="categorical_crossentropy")
-    return compare(
-        f"{BATCHES} training batches ({model.model_name})",
+    losses = {ours: [], model.model: []}
+
+    def train(net: tf.keras.Sequential) -> None:
+        model.model.set_weights(start)
+        losses[net] += net.fit(x, targets, size, verbose=0).history["loss"]
+
+    row = compare(
+        f"{BATCHES} of the {math.ceil(len(data['x']) / size)} training batches of an epoch "
+        f"({model.model_name})",
         "plain Keras fit",
-        lambda: ours.fit(x, targets, size, verbose=0),
-        lambda: model.model.fit(x, targets, size, verbose=0),
+        lambda: train(ours),
+        lambda: train(model.model),
         1.5,
-        pairs=3,
+        pairs=5,
     )
+    np.testing.assert_allclose(*map(np.median, losses.values()), rtol=LOSS_BOUND)
+    return row
 
 
 def _writing(kind: type, data: dict, cleaned: str) -> Row:
-    """Time generated characters; that both draw alike is tested in tests/test_text_generator.py."""
+    """Time generated characters, after both have given some windows the same probabilities.
+
+    test_the_numpy_nets_predict_what_keras_does in tests/test_text_generator.py holds them
+    together as well.
+    """
     model = kind(data["vocab_size"], data["sequence_len"])
     quietly(model.train, data["x"], data["y"])
+    predict = next_character_function(model.model)
+    for window in data["x"][np.linspace(0, len(data["x"]) - 1, WINDOWS, dtype=int)]:
+        expected = model.model.predict(window[np.newaxis], verbose=0)[0]
+        np.testing.assert_allclose(predict(window), expected, rtol=1e-4, atol=1e-7)  # float32
     ours, rival = (
         kind_of_generator(data["char_indices"], data["indices_char"], data["sequence_len"])
         for kind_of_generator in (TextGenerator, RivalGenerator)

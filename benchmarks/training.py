@@ -18,7 +18,10 @@ EPOCH = re.compile(r"Epoch \d+: Validation Loss: [\d.]+, Validation Accuracy: ([
 
 @dataclass
 class Epochs:
-    """The seconds at which the epochs of a training ended, and the accuracy they ended with."""
+    """The seconds at which the epochs of a training ended, and the accuracy they ended with.
+
+    An accuracy that was read has the three decimals that are printed.
+    """
 
     seconds: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
@@ -77,7 +80,7 @@ def _train(trainer: type, net: type, settings: dict, device: str, seed: int) -> 
     learner = trainer(net(), training, testing, device=device, **settings)
     with contextlib.redirect_stdout(_Watch()) as watch, contextlib.redirect_stderr(io.StringIO()):
         learner.train()
-    return watch.epochs
+    return Epochs(watch.epochs.seconds, learner.validation_accuracies)
 
 
 def compare_to_target(

@@ -1,14 +1,17 @@
 """The benchmark table tells the truth: ratios the right way round, misses named as such."""
 
 import json
+import subprocess
 import time
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from helpers import run_python
 
-from benchmarks import accelerator, harness, notebook, rivals, training
+from benchmarks import __main__ as bench
+from benchmarks import accelerator, harness, notebook, question_2, rivals, training
 from NN import NeuralNet
 
 
@@ -30,10 +33,15 @@ def test_a_goal_of_at_most_so_much_time_turns_the_ratio_round():
     assert not row.reached
 
 
+def test_rivals_whose_results_differ_are_not_timed():
+    with pytest.raises(AssertionError):
+        harness.compare("a", "b", lambda: 1, lambda: 2, 2.0, check=np.testing.assert_equal)
+
+
 def test_a_row_that_misses_its_goal_says_so_in_the_table(tmp_path):
     rows = [
-        harness.Row("a", "b", "at least 2 x as fast", 1.5, 1.4, 1.6, 2e-6, 3e-6, False),
-        harness.Row("c", "d", "at least 2 x as fast", 2.5, 2.4, 2.6, 2.0, 5.0, True),
+        harness.Row("a", "b", "at least 2 x as fast", 1.5, 1.4, 1.6, 2e-6, 3e-6, False, 3),
+        harness.Row("c", "d", "at least 2 x as fast", 2.5, 2.4, 2.6, 2.0, 5.0, True, 3),
     ]
     as_text, as_data = harness.write(rows, tmp_path / "new")
     missed, reached = as_text.read_text(encoding="utf-8").splitlines()[-2:]
@@ -43,11 +51,16 @@ def test_a_row_that_misses_its_goal_says_so_in_the_table(tmp_path):
     assert '"reached": false' in as_data.read_text(encoding="utf-8")
 
 
+def test_a_single_pair_has_no_spread():
+    line = harness.markdown([harness.of_pairs("a", "b", [(1.0, 5.2)], 3)]).splitlines()[-1]
+    assert "| 5.20 (one pair) |" in line
+
+
 RESULTS = [
-    harness.Row("a", "b", "at least 2 x as fast", 1.5, 1.4, 1.6, 2e-6, 3e-6, False),
+    harness.Row("a", "b", "at least 2 x as fast", 1.5, 1.4, 1.6, 2e-6, 3e-6, False, 3),
     harness.Missing("c", "JAX", "JAX is not installed"),
     harness.Figure("d", "at least 0.935", "0.937", True),
-    harness.Growth("e", "rows", (10, 100, 1000), (0.1, 1.0, 10.0), (1.0, 2.0, 3.0)),
+    harness.of_sizes("e", "rows", (10, 100, 1000), (0.1, 1.0, 10.0), (1.0, 2.0, 3.0)),
 ]
 
 
@@ -62,7 +75,59 @@ def test_the_table_names_what_was_not_timed_and_how_cost_grows():
     assert "not timed: JAX is not installed" in text
     assert "| 0.937 |" in text
     # ten times the time for ten times the rows
-    assert text.splitlines()[-1].endswith("| 1.00 |")
+    assert text.splitlines()[-1].endswith("| at most 1.1 | 1.00 | reached |")
+
+
+def test_growth_steeper_than_a_straight_line_falls_short():
+    growth = harness.of_sizes("a", "rows", (10, 100), (0.1, 2.0), (1.0, 2.0))
+    # twenty times the time for ten times the rows: log 20 / log 10
+    assert harness.markdown([growth]).endswith("| at most 1.1 | 1.30 | FALLS SHORT |\n")
+
+
+@pytest.fixture
+def timed_before(tmp_path, monkeypatch):
+    """A folder with the results of two parts, one from another machine; return a part's path."""
+    monkeypatch.setattr(bench, "BUILD", tmp_path)
+    monkeypatch.setattr(bench, "RESULTS", tmp_path)
+    here = harness.machine()
+    for part, machine in (("question_1", here), ("question_2", here | {"processor": "another"})):
+        results = [harness.to_data(harness.Missing(f"a row of {part}", "b", "c"))]
+        content = {"machine": machine, "date": "2026-01-02 03:04", "results": results}
+        bench._path(part).write_text(json.dumps(content), encoding="utf-8")
+    return bench._path
+
+
+def end_with(status, monkeypatch):
+    """Have every part's process end with a status, nothing timed."""
+    ended = subprocess.CompletedProcess([], status)
+    monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: ended)
+
+
+def test_the_table_dates_each_part_and_leaves_out_other_machines(timed_before, monkeypatch):
+    end_with(0, monkeypatch)
+    assert bench.main(["question_3"]) == 0
+    table = (timed_before("question_1").parent / "benchmarks.md").read_text(encoding="utf-8")
+    assert "- question_1: timed 2026-01-02 03:04\n" in table
+    assert "| a row of question_1 |" in table
+    assert "- question_2: timed 2026-01-02 03:04 on another machine" in table
+    assert "| a row of question_2 |" not in table
+
+
+def test_a_part_that_fails_leaves_no_older_results_in_the_table(timed_before, monkeypatch, capsys):
+    end_with(1, monkeypatch)
+    assert bench.main(["question_1"]) == 1
+    table = (timed_before("question_1").parent / "benchmarks.md").read_text(encoding="utf-8")
+    assert "- question_1: not timed\n" in table
+    assert "a row of question_1" not in table
+
+
+def test_results_are_kept_with_their_machine_and_date(timed_before, monkeypatch):
+    monkeypatch.setattr(question_2, "rows", lambda: RESULTS)
+    bench.run_here("question_2")
+    kept = json.loads(timed_before("question_2").read_text(encoding="utf-8"))
+    assert kept["machine"] == harness.machine()
+    assert kept["date"] != "2026-01-02 03:04"
+    assert [data["what"] for data in kept["results"]] == ["a", "c", "d", "e"]
 
 
 def test_growth_is_measured_at_every_size():
@@ -79,6 +144,44 @@ def test_the_rival_notebook_takes_the_rivals_modules_and_settings():
         assert f"\n{setting}\n" in sources
     path_is_set = sources.index("rival_modules")
     assert path_is_set < sources.index("from NN import") < sources.index("from cnn_trainer import")
+
+
+def executed(*printed):
+    cells = [nbformat.v4.new_code_cell() for _ in printed]
+    for cell, text in zip(cells, printed, strict=True):
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_notebooks_that_print_other_figures_are_refused():
+    committed = nbformat.read(notebook.run_notebook.NOTEBOOK, as_version=4)
+    notebook.check_same_figures(committed, committed)
+    loss = "Loss after iteration 0: 1.086276\nCross entropy loss: 0.729\n"
+    forest = "15 trees\naccuracy: 0.8832\naccuracy of the whole forest: 0.9130\n"
+    ours = executed(loss, forest, "AdaBoost accuracy: 0.9141\n")
+    notebook.check_same_figures(ours, executed(loss, forest, "AdaBoost accuracy: 0.9141\n"))
+    for other in (executed(loss, forest, "AdaBoost accuracy: 0.9140\n"), executed(loss, forest)):
+        with pytest.raises(ValueError, match="must print the same AdaBoost accuracy"):
+            notebook.check_same_figures(ours, other)
+
+
+def test_pipelines_are_compared_image_by_image():
+    from test_cnn import small_fashion
+
+    from cnn_image_transformations import (
+        create_testing_transformations,
+        create_training_transformations,
+    )
+    from cnn_trainer import make_loader
+
+    def loader(transform):
+        return make_loader(small_fashion(2000, transform=transform()), 100, "cpu", shuffle=False)
+
+    ours, plain = loader(create_training_transformations), loader(create_testing_transformations)
+    question_2.check_same_distribution(ours, ours, ours.images)
+    # 36 % of the images are changed; five standard deviations of 2,000 images are 8 %
+    with pytest.raises(AssertionError):
+        question_2.check_same_distribution(ours, plain, ours.images)
 
 
 def test_the_seconds_to_an_accuracy_are_those_of_the_first_epoch_that_reaches_it():
@@ -102,6 +205,8 @@ def test_a_training_is_watched_epoch_by_epoch(monkeypatch, capsys):
     monkeypatch.setattr(training, "QUICK", training.QUICK | {"num_epochs": 2})
     epochs = training.train_ours(seed=1)
     assert len(epochs.accuracies) == 2
+    # exact, not as printed: each a number of the 32 images
+    assert all((32 * accuracy).is_integer() for accuracy in epochs.accuracies)
     assert 0 < epochs.seconds[0] < epochs.seconds[1]
 
 
@@ -124,13 +229,22 @@ def test_without_a_graphics_card_its_rows_are_missing(monkeypatch):
 
 def test_on_a_graphics_card_epochs_and_seconds_to_the_accuracy_are_compared(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "H100")
+    monkeypatch.setattr(accelerator, "PAIRS", 2)
     runs = {
         "train_ours": training.Epochs([1.0, 2.0], [0.92, 0.93]),
         "train_rival": training.Epochs([6.0, 12.0, 18.0], [0.91, 0.93, 0.93]),
     }
     for name, epochs in runs.items():
         monkeypatch.setattr(accelerator, name, lambda device, seed=0, epochs=epochs: epochs)
-    epoch, to_target = accelerator.rows()
+    rows = list(accelerator.rows())
+    assert [row.what.partition(" on ")[2] for row in rows[::2]] == [
+        "H100, pair 1",
+        "H100, pair 2",
+        "H100, all 2 pairs",
+    ]
+    epoch, to_target = rows[-2:]
+    assert (epoch.pairs, to_target.pairs) == (2, 2)
     assert (epoch.seconds, epoch.rival_seconds, epoch.ratio) == (1.0, 6.0, 6.0)
     assert (to_target.seconds, to_target.rival_seconds, to_target.ratio) == (2.0, 12.0, 6.0)
 
