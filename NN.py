@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike
 SATURATION = 700.0  # beyond, a sigmoid is 1 to the last digit; exp(709.8) would overflow
 LOG_EPSILON = 1e-15  # keeps the logarithm of a probability of zero finite
 PRINT_EVERY = 1000  # iterations between two recorded losses
+BLOCK_ROWS = 2048  # rows that training works on at a time, as their arrays fit into the cache
 Parameters = dict[str, np.ndarray]  # theta1, b1, ... and an array each
 PARAMETER_KEYS = ("theta1", "b1", "theta2", "b2", "theta3", "b3")
 
@@ -529,15 +530,32 @@ class NeuralNet:
         with_loss: bool,
     ) -> float | None:
         """Do one iteration; return the loss before the update if it is wanted, else None."""
-        y_hat, slopes = self._forward(x, self.use_dropout)
-        loss = _cross_entropy(y, y_hat) if with_loss else None
-        self._gradients_into(vectors.gradient_views, y, y_hat, slopes)
+        loss = self._gradients_of(x, y, vectors, with_loss)
         step = vectors.gradients
         if use_momentum:
             step = vectors.change[:] = self._momentum_step(vectors.change, step)
         vectors.parameters[:] = self._moved(vectors.parameters, step)
         self.weight_updates += 1
         return loss
+
+    def _gradients_of(
+        self, x: np.ndarray, y: np.ndarray, vectors: "_Vectors", with_loss: bool
+    ) -> float | None:
+        """Leave the gradients of the mean loss in vectors; return that loss if it is wanted."""
+        if len(x) <= BLOCK_ROWS:
+            y_hat, slopes = self._forward(x, self.use_dropout)
+            self._gradients_into(vectors.gradient_views, y, y_hat, slopes)
+            return _cross_entropy(y, y_hat) if with_loss else None
+        loss, gradients = 0.0, np.zeros_like(vectors.gradients)
+        for first in range(0, len(x), BLOCK_ROWS):
+            rows = slice(first, first + BLOCK_ROWS)
+            share = len(x[rows]) / len(x)
+            block_loss = self._gradients_of(x[rows], y[rows], vectors, with_loss)
+            gradients += share * vectors.gradients
+            if with_loss:
+                loss += share * block_loss
+        vectors.gradients[:] = gradients
+        return loss if with_loss else None
 
     def _record(self, iteration: int, loss: float | None) -> None:
         """Keep and print a loss, unless there is none; stop a training that has diverged."""

@@ -731,6 +731,44 @@ def test_batch_gradient_descent_follows_torch_step_by_step(batch_size, use_dropo
     assert net.iteration == 20
 
 
+@pytest.mark.parametrize("use_momentum", [False, True])
+@pytest.mark.parametrize("use_dropout", [False, True])
+def test_training_takes_the_steps_of_the_public_methods(use_dropout, use_momentum):
+    x, y = inputs(12), targets(12)
+    trained, stepped = (make_net(y, use_dropout, lr=0.05, momentum=0.7) for _ in range(2))
+    trained.gradient_descent(x, y, iter=300, use_momentum=use_momentum, local_test=True)
+    stepped.init_parameters()
+    losses = []
+    for _ in range(300):
+        y_hat = stepped.forward(x, use_dropout)
+        losses.append(stepped.cross_entropy_loss(y, y_hat))
+        stepped.backward(y, y_hat, use_dropout, use_momentum)
+    np.testing.assert_allclose(trained.loss, losses, rtol=1e-12)
+    assert_same_dict(trained.parameters, stepped.parameters, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("use_momentum", [False, True])
+@pytest.mark.parametrize("use_dropout", [False, True])
+@pytest.mark.parametrize("rows", [5, 11, 12])
+def test_training_in_blocks_of_rows_is_training_on_all(
+    rows, use_dropout, use_momentum, monkeypatch
+):
+    x, y = inputs(12), targets(12)
+    options = {"use_momentum": use_momentum, "local_test": True}
+
+    def trained():
+        whole, batches = (make_net(y, use_dropout, batch_size=12, momentum=0.7) for _ in range(2))
+        whole.gradient_descent(x, y, iter=20, **options)
+        batches.batch_gradient_descent(x, y, iter=20, **options)
+        return whole, batches
+
+    expected = trained()
+    monkeypatch.setattr("NN.BLOCK_ROWS", rows)
+    for net, plain in zip(trained(), expected, strict=True):
+        np.testing.assert_allclose(net.loss, plain.loss, **TRAINED)
+        assert_same_dict(net.parameters, plain.parameters, **TRAINED)
+
+
 @pytest.mark.parametrize(
     ("size", "batches"),
     [
