@@ -169,8 +169,8 @@ class NeuralNet:
 
         Notes
         -----
-        silu'(x) = s + x s (1 - s) with s = sigmoid(x), within 4 units in the last place or,
-        near its zero at x = -1.278, 2.2e-16.
+        silu'(x) = s + x s (1 - s) with s = sigmoid(x), within 4 units in the last place
+        (or 2.2e-16 near its zero at x = -1.278, and 4e-321 below x = -708).
         """
         return _in_double(lambda x: _silu_and_slope(x)[1], _as_finite(x, "x"))
 
@@ -269,7 +269,10 @@ class NeuralNet:
         with _overflow_checked_after():
             y_hat, _ = self._forward(x, use_dropout)
         try:
-            _require_finite("x and parameters must keep every layer finite", y_hat)
+            # o3 of an infinite u3 is finite; any other infinity goes on to the end
+            _require_finite(
+                "x and parameters must keep every layer finite", y_hat, self.cache["u3"]
+            )
         except ValueError:
             self.cache = earlier
             raise
@@ -717,7 +720,10 @@ def _checked_gradients(gradients: Parameters, parameters: Parameters) -> Paramet
     if not isinstance(gradients, dict) or set(gradients) != set(parameters):
         came = sorted(gradients) if isinstance(gradients, dict) else type(gradients).__name__
         raise ValueError(f"dLoss must be a dict of {', '.join(PARAMETER_KEYS)}, got {came}")
-    checked = {key: _as_finite(value, f"dLoss[{key!r}]") for key, value in gradients.items()}
+    checked = {
+        key: _as_finite(value, f"dLoss[{key!r}]").astype(np.float64, copy=False)
+        for key, value in gradients.items()
+    }
     for key, gradient in checked.items():
         if gradient.shape != parameters[key].shape:
             raise ValueError(

@@ -13,8 +13,10 @@ Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9 (1997
 """
 
 import contextlib
+import glob
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from numbers import Integral
 from pathlib import Path
@@ -45,6 +47,7 @@ with _native_errors_unseen():
     import tensorflow as tf
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent / "model_weights"
+AN_HOUR = 3600  # seconds; nobody writes a file of a megabyte for so long
 
 
 class FoldedNet(tf.keras.Sequential):
@@ -157,7 +160,7 @@ class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
         super().__init__(
             filepath, monitor="loss", mode="min", save_best_only=True, save_weights_only=True
         )
-        self.unfinished_path = filepath.removesuffix(".weights.h5") + ".unfinished.weights.h5"
+        self.unfinished_path = _unfinished(filepath)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Start anew: nothing of an earlier training counts."""
@@ -184,14 +187,21 @@ class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
 
 
 class _LossRecorder(tf.keras.callbacks.Callback):
-    """Append each epoch's loss to a list that outlives an interrupted training."""
+    """Append each epoch's loss to a list that outlives an interrupted training.
 
-    def __init__(self, losses: list[float]) -> None:
+    At the end they go to a file, where they wait until the weights are in their final place.
+    """
+
+    def __init__(self, losses: list[float], path: str, model_name: str) -> None:
         super().__init__()
-        self.losses = losses
+        self.losses, self.path, self.model_name = losses, path, model_name
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.losses.append(float(logs["loss"]))
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if np.isfinite(self.losses).any():  # else the old weights stay as well
+            _write_json(self.path, {"model": self.model_name, "losses": self.losses})
 
 
 class BaseSequentialModel:
@@ -304,6 +314,7 @@ class BaseSequentialModel:
         y = self._checked_indices(np.reshape(y, (-1, 1)) if np.ndim(y) == 1 else y, "y", (1,))
         if len(x) != len(y):
             raise ValueError(f"x and y must have equally many rows, got {len(x)} and {len(y)}")
+        self._finish_saving()
         if not train_from_scratch and self._load():
             print(f"Loaded saved {self.model_name} model and weights.")
             return
@@ -334,19 +345,33 @@ class BaseSequentialModel:
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         """Train a fresh net on one-hot targets and save weights and losses."""
         _require_writable(Path(self.save_model_path()).parent)
-        self.build_model()
         self.loss_history = {"losses": []}
+        self.build_model()
+        unfinished_losses = _unfinished(self.save_losses_path())
+        Path(unfinished_losses).unlink(missing_ok=True)
+        recorder = _LossRecorder(self.loss_history["losses"], unfinished_losses, self.model_name)
         targets = np.eye(self.vocab_size, dtype=np.float32)[y[:, 0]]  # (N, V)
         self._quickest_net().fit(
             x,
             targets,
             batch_size=self.hp["batch_size"],
             epochs=self.hp["epochs"],
-            callbacks=[*self.get_callbacks(), _LossRecorder(self.loss_history["losses"])],
+            callbacks=[recorder, *self.get_callbacks()],  # losses first, see _finish_saving
             verbose=2,  # a line an epoch: a bar would fill the notebook
         )
-        if np.isfinite(self.loss_history["losses"]).any():  # else the old weights stay as well
-            _write_json(self.save_losses_path(), {"model": self.model_name, **self.loss_history})
+        self._finish_saving()
+        _remove_litter(_unfinished(self.save_model_path()))
+        _remove_litter(unfinished_losses)
+
+    def _finish_saving(self) -> None:
+        """Put a training's losses in their final place if its weights are in theirs.
+
+        A training may be killed or interrupted between the two: then the next call does it.
+        """
+        losses, weights = _unfinished(self.save_losses_path()), _unfinished(self.save_model_path())
+        if os.path.exists(losses) and not os.path.exists(weights):
+            with contextlib.suppress(OSError):  # a read-only folder: what lies there is read
+                os.replace(losses, self.save_losses_path())
 
     def _quickest_net(self) -> tf.keras.Sequential:
         """Return the net to train: one with the model's own layers, folded if that can be."""
@@ -434,7 +459,7 @@ def save_weights_only(model: tf.keras.Sequential, path: str) -> None:
     path : str
         Target file; ends in ``.weights.h5``.
     """
-    temporary = f"{path.removesuffix('.weights.h5')}.{os.getpid()}.weights.h5"
+    temporary = _marked(path, os.getpid())
     _without_optimizer(model).save_weights(temporary)
     os.replace(temporary, path)
 
@@ -448,9 +473,28 @@ def _without_optimizer(model: tf.keras.Sequential) -> tf.keras.Sequential:
 
 def _write_json(path: str, content: dict) -> None:
     """Write JSON so that the file is always the old or the new one, whole."""
-    temporary = f"{path}.{os.getpid()}"
+    temporary = _marked(path, os.getpid())
     Path(temporary).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     os.replace(temporary, path)
+
+
+def _unfinished(path: str) -> str:
+    """Return where a training keeps what it puts at path when it ends."""
+    return _marked(path, "unfinished")
+
+
+def _marked(path: str, mark: object) -> str:
+    """Return path with a mark at its end, but before the ``.weights.h5`` that Keras asks for."""
+    stem = path.removesuffix(".weights.h5")
+    return f"{stem}.{mark}{path[len(stem) :]}"
+
+
+def _remove_litter(path: str) -> None:
+    """Remove what processes that were killed as they wrote path have left of it."""
+    for left in glob.glob(_marked(glob.escape(path), "[0-9]*")):
+        with contextlib.suppress(OSError):  # another process may have been quicker
+            if time.time() - os.path.getmtime(left) > AN_HOUR:
+                os.remove(left)
 
 
 # what reading a damaged JSON file raises: bad text, bad JSON, JSON too deep, a number too large

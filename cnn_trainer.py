@@ -62,7 +62,7 @@ def rotate(images: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
     """
     height, width = images.shape[-2:]
     cos, sin = torch.cos(torch.deg2rad(angles)), torch.sin(torch.deg2rad(angles))
-    theta = torch.zeros(len(images), 2, 3, device=images.device)  # where each pixel comes from
+    theta = images.new_zeros(len(images), 2, 3)  # where each pixel comes from
     theta[:, 0, 0], theta[:, 0, 1] = cos, -sin * height / width
     theta[:, 1, 0], theta[:, 1, 1] = sin * width / height, cos
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
@@ -465,12 +465,7 @@ class Trainer:
             Training losses, training accuracies, validation losses, validation
             accuracies; accuracies are shares from 0 to 1.
         """
-        return (
-            self.train_losses,
-            self.train_accuracies,
-            self.validation_losses,
-            self.validation_accuracies,
-        )
+        return self._history
 
     def predict(
         self, testloader: Iterable[Batch]
@@ -503,9 +498,13 @@ class Trainer:
         probabilities = torch.softmax(logits, dim=1)
         return probabilities, probabilities.argmax(dim=1), labels
 
+    train_losses = property(lambda self: self._history[0])
+    train_accuracies = property(lambda self: self._history[1])
+    validation_losses = property(lambda self: self._history[2])
+    validation_accuracies = property(lambda self: self._history[3])
+
     def _forget_history(self) -> None:
-        self.train_losses, self.train_accuracies = [], []
-        self.validation_losses, self.validation_accuracies = [], []
+        self._history = [], [], [], []
 
     def _train_epoch(
         self, epoch: int, loader: MemoryLoader | DeviceLoader, descent: _Descent
@@ -539,10 +538,11 @@ class Trainer:
         total = _Running(self.device)
         for logits, labels in self._evaluated(loader):
             total.add(logits, labels)
-        self.train_losses.append(train_loss)
-        self.train_accuracies.append(train_accuracy)
-        self.validation_losses.append(total.loss)
-        self.validation_accuracies.append(total.accuracy)
+        figures = (train_loss, train_accuracy, total.loss, total.accuracy)
+        # one assignment: an interruption leaves four lists of one length
+        self._history = tuple(
+            [*values, new] for values, new in zip(self._history, figures, strict=True)
+        )
         print(
             f"Epoch {epoch}: Validation Loss: {total.loss:.2f}, "
             f"Validation Accuracy: {total.accuracy:.3f}"

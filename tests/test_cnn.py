@@ -1,7 +1,9 @@
 """Q2: the transformations, the net, and the trainer on data small enough to know the answer."""
 
+import itertools
 import re
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -441,6 +443,31 @@ def test_training_anew_starts_a_new_history(capsys):
     trainer.train()
     trainer.train()
     assert [len(values) for values in trainer.get_training_history()] == [2, 2, 2, 2]
+
+
+def test_an_interruption_at_any_line_of_a_validation_leaves_four_lists_of_one_length(capsys):
+    usual, lengths = sys.gettrace(), []
+    for stop in itertools.count():
+        trainer, lines = make_trainer(trainset=toy_data(12), num_epochs=1), itertools.count()
+
+        def trace(frame, event, _, stop=stop, lines=lines):
+            if frame.f_code is not Trainer._validate.__code__:
+                return None
+            if event == "line" and next(lines) == stop:
+                raise KeyboardInterrupt
+            return trace
+
+        sys.settrace(trace)
+        try:
+            trainer.train()
+            break
+        except KeyboardInterrupt:
+            (length,) = {len(values) for values in trainer.get_training_history()}
+            lengths.append(length)
+        finally:
+            sys.settrace(usual)
+    assert lengths == sorted(lengths)
+    assert set(lengths) == {0, 1}  # the line that is printed comes last
 
 
 # --- predictions -------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from mirror import joblib_bytes, place
 
 tf = pytest.importorskip("tensorflow")
 
+from killed_training import fingerprint, fit_without_training  # noqa: E402
 from test_sequential_models import S, V, small, windows  # noqa: E402
 
 from lstm import LSTM  # noqa: E402
@@ -38,7 +39,7 @@ pytestmark = [
 
 KINDS = {"RNN": RNN, "LSTM": LSTM}
 BOTH = pytest.mark.parametrize("name", KINDS)
-KILLS = int(os.environ.get("HW4_KILLS") or 4)  # make faults: 50
+KILLS = int(os.environ.get("HW4_KILLS") or 6)  # make faults: 50
 EVERY_TWENTIETH = [twentieth / 20 for twentieth in range(20)]
 
 
@@ -57,14 +58,14 @@ class TrainingBegan(Exception):  # noqa: N818
     """Stands for a training of minutes."""
 
 
+def begin(self, *args, **kwargs):
+    raise TrainingBegan
+
+
 @pytest.fixture
 def begins(monkeypatch):
     """Stop every training as it begins."""
-
-    def fit(self, *args, **kwargs):
-        raise TrainingBegan
-
-    monkeypatch.setattr(tf.keras.Sequential, "fit", fit)
+    monkeypatch.setattr(tf.keras.Sequential, "fit", begin)
 
 
 def copy_of(saved, folder):
@@ -73,6 +74,13 @@ def copy_of(saved, folder):
 
 def contents(folder):
     return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
+def said_in_all(capfd):
+    """Return what came on both streams, which is no stack trace."""
+    said = "".join(capfd.readouterr())
+    assert "Traceback" not in said
+    return said
 
 
 def train_or_begin(model):
@@ -99,10 +107,9 @@ def test_weights_cut_at_any_twentieth_are_kept_aside_and_training_is_announced(
         Path(model.save_model_path()).write_bytes(cut)
         capfd.readouterr()
         assert train_or_begin(model)
-        said = capfd.readouterr().out
+        said = said_in_all(capfd)
         assert f"{name}_model.weights.h5 does not hold weights of this {name}" in said
         assert "kept as" in said and "training from scratch now, 2 epochs" in said
-        assert "Traceback" not in said
         assert cut in contents(folder)
     other = "LSTM" if name == "RNN" else "RNN"
     assert not train_or_begin(small(KINDS[other], folder))  # its files are as they were
@@ -120,7 +127,7 @@ def test_losses_cut_at_any_twentieth_are_kept_aside_and_the_weights_still_load(
         Path(model.save_losses_path()).write_bytes(cut)
         capfd.readouterr()
         assert not train_or_begin(model)
-        said = capfd.readouterr().out
+        said = said_in_all(capfd)
         assert f"{name}_losses.json is not a loss history" in said
         assert f"Loaded saved {name} model and weights." in said
         assert model.loss_history is None
@@ -282,27 +289,117 @@ def killer():
     child.communicate()
 
 
+def load_or_begin(model, capfd):
+    """Return what loading said, and whether a training had to begin for want of weights."""
+    capfd.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.keras.Sequential, "fit", begin)
+        began = train_or_begin(model)
+    return said_in_all(capfd), began
+
+
+def save_anew(model):
+    """Save other weights, and losses that have the fingerprint of these, as a training does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.keras.Sequential, "fit", fit_without_training)
+        model.train(*windows(), train_from_scratch=True)
+
+
+def has_its_losses(model):
+    return model.loss_history["losses"][-1] == fingerprint(model.model)
+
+
+def names_of(model):
+    return {os.path.basename(path) for path in (model.save_model_path(), model.save_losses_path())}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork and no SIGKILL on this system")
 @pytest.mark.parametrize("number", range(KILLS))
-def test_a_kill_at_any_moment_leaves_whole_files(killer, tmp_path, capfd, monkeypatch, number):
-    name, what = list(KINDS)[number % 2], ("training", "saving")[number // 2 % 2]
+def test_a_kill_at_any_moment_leaves_whole_files_or_none(killer, tmp_path, capfd, number):
+    name, what = list(KINDS)[number % 2], ("training", "saving", "first")[number // 2 % 3]
     seconds = np.random.default_rng(number).uniform(0, 2)  # a training takes about one
     assert killer(name, tmp_path, what, seconds) == "killed"
     model = small(KINDS[name], tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(tf.keras.Sequential, "fit", None)  # whole weights are loaded, not trained
-        model.train(*windows())
-    assert f"Loaded saved {name} model and weights." in capfd.readouterr().out
+    said, began = load_or_begin(model, capfd)
+    assert not list(tmp_path.rglob("*.unusable*"))
+    if began:
+        assert what == "first"
+        assert f"No saved {name} weights" in said and "training from scratch now" in said
+    else:
+        assert f"Loaded saved {name} model and weights." in said
+        assert len(model.loss_history["losses"]) == 2
+        assert np.isfinite(model.loss_history["losses"]).all()
+        assert all(np.isfinite(array).all() for array in model.model.get_weights())
+        assert what != "saving" or has_its_losses(model)
+    # what the killed one was writing stands in nobody's way, and does not stay for ever
+    for path in tmp_path.rglob("*.*"):
+        os.utime(path, (0, 0))
+    save_anew(model)
+    assert {path.name for path in tmp_path.rglob("*.*")} == names_of(model)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing of ours is done any more."""
+
+
+@pytest.mark.parametrize("step", range(10))
+@BOTH
+def test_a_kill_between_any_two_steps_of_saving_parts_no_weights_from_their_losses(
+    tmp_path, capfd, name, step
+):
+    """Each file takes its place by a rename: the kill comes before and after each of five."""
+    model, usual, steps = small(KINDS[name], tmp_path), os.replace, iter(range(10))
+
+    def replace(source, target):
+        for is_after in (False, True):
+            if next(steps) == step:
+                raise Killed
+            if not is_after:
+                usual(source, target)
+
+    save_anew(model)
+    old = fingerprint(model.model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(Killed):
+            save_anew(model)
+    new = fingerprint(model.model)
+    loaded = small(KINDS[name], tmp_path)
+    said, _ = load_or_begin(loaded, capfd)
+    assert f"Loaded saved {name} model and weights." in said
+    assert has_its_losses(loaded)
+    assert fingerprint(loaded.model) == (old if step < 7 else new)  # the weights come fourth
+    save_anew(loaded)
+    assert has_its_losses(loaded)
+
+
+def test_litter_of_killed_processes_is_removed_in_time_and_nothing_else(tmp_path):
+    model = small(RNN, tmp_path)
+    folder = Path(model.save_model_path()).parent
+    litter = ["RNN_model.unfinished.123.weights.h5", "RNN_losses.json.unfinished.123"]
+    others = ["RNN_model.2024.weights.h5", "RNN_losses.json.2024", "LSTM_losses.json"]
+    others += ["RNN_model.unfinished.123.weights.h5.old", "RNN_model.weights.h5.unusable-1"]
+    for name in (*litter, *others):
+        (folder / name).write_bytes(b"")
+        os.utime(folder / name, (0, 0))
+    being_written = folder / "RNN_model.unfinished.124.weights.h5"
+    being_written.write_bytes(b"")
+    save_anew(model)
+    left = {path.name for path in folder.iterdir()}
+    assert left == {*others, being_written.name, *names_of(model)}
+
+
+def test_losses_that_cannot_take_their_place_stop_no_loading(saved, tmp_path, monkeypatch, capfd):
+    model = small(RNN, copy_of(saved, tmp_path))
+    Path(f"{model.save_losses_path()}.unfinished").write_text("{}", encoding="utf-8")
+
+    def replace(*_):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(os, "replace", replace)
+    said, began = load_or_begin(model, capfd)
+    assert not began and "Loaded saved RNN" in said
     assert len(model.loss_history["losses"]) == 2
-    assert np.isfinite(model.loss_history["losses"]).all()
-    assert all(np.isfinite(array).all() for array in model.model.get_weights())
-    # what the killed one was writing lies beside and stands in nobody's way
-    tf.config.run_functions_eagerly(True)
-    try:
-        model.train(*windows(1), train_from_scratch=True)
-    finally:
-        tf.config.run_functions_eagerly(False)
-    assert not list(tmp_path.rglob("*.unfinished.weights.h5"))
 
 
 # --- pickles -------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from properties import assert_close_to_exact, bytes_of, examples, finite_arrays, makes_of, quietly
 from test_random_forest import scripted_forest
@@ -76,13 +76,21 @@ def test_any_finite_features_are_learnt_from(way, data, rows, columns, classes, 
     classes=st.integers(1, 3),
     seed=st.integers(0, 2**32 - 1),
     dtype=st.sampled_from([np.float32, np.float64]),
+    kind=st.sampled_from(["whole numbers", "strings"]),
 )
-def test_the_make_of_the_features_changes_no_prediction(way, rows, columns, classes, seed, dtype):
+def test_the_make_of_features_and_labels_changes_no_prediction_and_no_score(
+    way, rows, columns, classes, seed, dtype, kind
+):
     X, y = drawn_rows(rows, columns, classes, seed)
-    _, expected = fitted(way, X.astype(dtype), y)
-    for name, made in makes_of(X.astype(dtype)).items():
-        _, predicted = fitted(way, made, y)
+    X, y = X.astype(dtype), LABELS[kind](y)
+    forest, expected = fitted(way, X, y)
+    assume(way == "boosted" or any(forest.out_of_bag))  # else no tree has a vote in the score
+    expected_score = forest.OOB_score(X, y) if way == "bagged" else None
+    for (name, made_X), made_y in zip(makes_of(X).items(), makes_of(y).values(), strict=True):
+        forest, predicted = fitted(way, made_X, made_y)
         np.testing.assert_array_equal(predicted, expected, err_msg=name)
+        if way == "bagged":
+            assert quietly(forest.OOB_score, made_X, made_y) == expected_score, name
 
 
 @BOTH_WAYS

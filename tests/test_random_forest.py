@@ -591,6 +591,62 @@ def test_an_unfitted_forest_says_so(call):
         getattr(forest, call)(*arguments)
 
 
+# --- interruptions -----------------------------------------------------------------------------
+
+
+def assert_not_fitted(forest, pyplot):
+    """Expect that everything that needs trees refuses clearly."""
+    frame = pd.DataFrame(BX)
+    for call, arguments in (
+        (forest.predict, (BX,)),
+        (forest.OOB_score, (BX, BY)),
+        (forest.predict_adaboost, (BX,)),
+        (forest.plot_feature_importance, (frame,)),
+    ):
+        with refused("expected fit|call adaboost"):
+            call(*arguments)
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("how", ["fit", "adaboost"])
+def test_a_forest_interrupted_before_its_first_tree_is_not_fitted(how, pyplot, monkeypatch):
+    forest = used_forest("fit")
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ExtraTreeClassifier, "fit", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(forest, how)(BX, BY)
+    assert_not_fitted(forest, pyplot)
+    forest.fit(BX, BY)
+    assert len(forest.decision_trees) == 7
+
+
+def test_a_first_boosted_tree_interrupted_before_its_alpha_is_no_forest(pyplot, monkeypatch):
+    """The draws of an earlier bagging, of fewer columns, are not taken for this tree's."""
+    forest, usual = used_forest("fit"), RandomForest._start_fitting
+
+    class Interrupted(list):
+        def append(self, _):
+            raise KeyboardInterrupt
+
+    def start_fitting(self, num_features):
+        trees = usual(self, num_features)
+        self.alphas = Interrupted()
+        return trees
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RandomForest, "_start_fitting", start_fitting)
+        with pytest.raises(KeyboardInterrupt):
+            forest.adaboost(BX, BY)
+    assert len(forest.decision_trees) == 1
+    assert_not_fitted(forest, pyplot)
+    forest.adaboost(BX, BY)
+    assert len(forest.alphas) == 7
+
+
 # --- importances and hyperparameters -----------------------------------------------------------
 
 

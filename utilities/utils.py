@@ -122,8 +122,9 @@ def clean_text(text: str) -> str:
     -------
     str
         Lower case; white space runs one space; letters a-z, digits, ``. , ! ? ' " ; : -``
-        and space only; no mark of ``. , ! ?`` doubled; no space before and one after
-        ``. , ! ? ; :``; no space between a quotation mark and the word it touches.
+        and space only; no mark of ``. , ! ?`` doubled; one space after a run of
+        ``. , ! ? ; :`` and none before, unless another run ends there; no space between a
+        quotation mark and the word it touches.
 
     Notes
     -----
