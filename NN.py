@@ -267,7 +267,7 @@ class NeuralNet:
         self._check_inputs(x)
         earlier = self.cache
         with _overflow_checked_after():
-            y_hat, _ = self._forward(x, use_dropout)
+            y_hat, *_ = self._forward(_with_ones(x), _stacked(self.parameters), use_dropout)
         try:
             # o3 of an infinite u3 is finite; any other infinity goes on to the end
             _require_finite(
@@ -278,23 +278,44 @@ class NeuralNet:
             raise
         return y_hat
 
-    def _forward(self, x: np.ndarray, use_dropout: bool) -> tuple[np.ndarray, tuple]:
-        """Run the net on rows known to be good; return also the slopes do/du of both layers."""
-        p = self.parameters
-        cache = {"X": x}
-        cache["u1"] = _affine(x, p["theta1"], p["b1"])  # (N, K)
-        cache["o1"], slope1 = _silu_and_slope(cache["u1"])
+    def _forward(
+        self, x: np.ndarray, layers: list[np.ndarray], use_dropout: bool
+    ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+        """Run the net on rows known to be good.
+
+        Parameters
+        ----------
+        x : ndarray, shape (N, M + 1)
+            Rows with a last column of ones.
+        layers : list of ndarray
+            As ``_stacked`` gives them.
+        use_dropout : bool
+
+        Returns
+        -------
+        ndarray, shape (N, D)
+            Probabilities.
+        list of ndarray
+            What went into each layer, a column of ones included.
+        list of ndarray
+            The slopes do/du of both hidden layers.
+        """
+        cache = {"X": x[:, :-1]}
+        cache["u1"] = _product(x, layers[0])  # (N, K)
+        hidden1 = _room_before_ones(cache["u1"].shape)  # (N, K + 1)
+        cache["o1"], slope1 = _silu_and_slope(cache["u1"], out=hidden1[:, :-1])
         if use_dropout:
             cache["mask"] = _kept(slope1.shape, self.dropout_prob)
             factor = _dropout_factor(cache["mask"], self.dropout_prob)
             cache["o1"] *= factor
             slope1 *= factor
-        cache["u2"] = _affine(cache["o1"], p["theta2"], p["b2"])  # (N, R)
-        cache["o2"], slope2 = _silu_and_slope(cache["u2"])
-        cache["u3"] = _affine(cache["o2"], p["theta3"], p["b3"])  # (N, D)
+        cache["u2"] = _product(hidden1, layers[1])  # (N, R)
+        hidden2 = _room_before_ones(cache["u2"].shape)  # (N, R + 1)
+        cache["o2"], slope2 = _silu_and_slope(cache["u2"], out=hidden2[:, :-1])
+        cache["u3"] = _product(hidden2, layers[2])  # (N, D)
         cache["o3"] = _softmax(cache["u3"])
         self.cache = cache
-        return cache["o3"], (slope1, slope2)
+        return cache["o3"], [x, hidden1, hidden2], [slope1, slope2]
 
     def compute_gradients(self, y: ArrayLike, yh: ArrayLike, use_dropout: bool) -> Parameters:
         """Return the gradient of the mean loss with respect to every parameter.
@@ -327,31 +348,13 @@ class NeuralNet:
         slope1, slope2 = (_silu_and_slope(self.cache[key])[1] for key in ("u1", "u2"))
         if use_dropout:
             slope1 = slope1 * _dropout_factor(self.cache["mask"], self.dropout_prob)
-        gradients = {key: np.empty(value.shape) for key, value in self.parameters.items()}
+        inputs = [_with_ones(self.cache[key]) for key in ("X", "o1", "o2")]
+        layers = _stacked(self.parameters)
+        gradients = [np.empty(layer.shape) for layer in layers]
         with _overflow_checked_after():
-            self._gradients_into(gradients, y, yh, (slope1, slope2))
-        _require_finite("cache, y and yh must give finite gradients", *gradients.values())
-        return gradients
-
-    def _gradients_into(
-        self, out: Parameters, y: np.ndarray, yh: np.ndarray, slopes: tuple[np.ndarray, np.ndarray]
-    ) -> None:
-        """Apply the chain rule from the loss back to the first layer."""
-        slope1, slope2 = slopes
-        p, cache = self.parameters, self.cache
-        # softmax with cross-entropy only: the two Jacobians collapse to yh - y
-        d_u3 = (yh - y) / len(y)  # (N, D); the one place where the mean is taken
-        d_u2 = _product(d_u3, p["theta3"].T)  # (N, R); so far d_o2
-        d_u2 *= slope2
-        d_u1 = _product(d_u2, p["theta2"].T)  # (N, K); so far d_o1
-        d_u1 *= slope1
-        np.dot(cache["o2"].T, d_u3, out=out["theta3"])
-        np.dot(cache["o1"].T, d_u2, out=out["theta2"])
-        np.dot(cache["X"].T, d_u1, out=out["theta1"])
-        ones = np.ones(len(y))  # ones @ d_u sums over rows twice as fast as d_u.sum(axis=0)
-        np.dot(ones, d_u3, out=out["b3"])
-        np.dot(ones, d_u2, out=out["b2"])
-        np.dot(ones, d_u1, out=out["b1"])
+            _gradients_into(gradients, layers, y, yh, inputs, [slope1, slope2])
+        _require_finite("cache, y and yh must give finite gradients", *gradients)
+        return _unstacked(gradients)
 
     def update_weights(self, dLoss: Parameters, use_momentum: bool) -> None:
         """Take one step against the gradients.
@@ -519,10 +522,11 @@ class NeuralNet:
         self.init_parameters()
         self.loss, self.batch_y = [], []
         self.iteration = self.weight_updates = 0
-        parameters, self.parameters = _flattened(self.parameters)
-        change, self.change = _flattened(self.change)
-        vectors = _Vectors(parameters, change, *_flattened(self.change))
-        return np.asfortranarray(x), np.asfortranarray(y), vectors  # by columns, see _product
+        parameters, layers = _flattened(_stacked(self.parameters))
+        change, change_layers = _flattened(_stacked(self.change))
+        self.parameters, self.change = _unstacked(layers), _unstacked(change_layers)
+        vectors = _Vectors(parameters, layers, change, *_flattened(change_layers))
+        return _with_ones(x), np.asfortranarray(y), vectors  # by columns, see _product
 
     def _train_on(
         self,
@@ -546,8 +550,8 @@ class NeuralNet:
     ) -> float | None:
         """Leave the gradients of the mean loss in vectors; return that loss if it is wanted."""
         if len(x) <= BLOCK_ROWS:
-            y_hat, slopes = self._forward(x, self.use_dropout)
-            self._gradients_into(vectors.gradient_views, y, y_hat, slopes)
+            y_hat, inputs, slopes = self._forward(x, vectors.layers, self.use_dropout)
+            _gradients_into(vectors.gradient_layers, vectors.layers, y, y_hat, inputs, slopes)
             return _cross_entropy(y, y_hat) if with_loss else None
         loss, gradients = 0.0, np.zeros_like(vectors.gradients)
         for first in range(0, len(x), BLOCK_ROWS):
@@ -589,19 +593,45 @@ class _Vectors(NamedTuple):
     """All parameters, changes and gradients as a vector each: one step moves them all."""
 
     parameters: np.ndarray
+    layers: list[np.ndarray]  # the same numbers, as _stacked has them
     change: np.ndarray
     gradients: np.ndarray
-    gradient_views: Parameters
+    gradient_layers: list[np.ndarray]
 
 
-def _flattened(parameters: Parameters) -> tuple[np.ndarray, Parameters]:
-    """Return all parameters in one new vector, and a dict of views of it in their shapes."""
-    vector = np.concatenate([value.ravel() for value in parameters.values()])
-    parts = np.split(vector, np.cumsum([value.size for value in parameters.values()])[:-1])
-    return vector, {
-        key: part.reshape(value.shape)
-        for (key, value), part in zip(parameters.items(), parts, strict=True)
-    }
+def _stacked(parameters: Parameters) -> list[np.ndarray]:
+    """Return theta with b as one more row for each layer: b weighs an input that is always 1."""
+    return [np.vstack((parameters[f"theta{n}"], parameters[f"b{n}"])) for n in (1, 2, 3)]
+
+
+def _unstacked(layers: list[np.ndarray]) -> Parameters:
+    """Return theta and b of each layer, views of what ``_stacked`` put together."""
+    parameters = {}
+    for n, layer in enumerate(layers, start=1):
+        parameters[f"theta{n}"], parameters[f"b{n}"] = layer[:-1], layer[-1]
+    return parameters
+
+
+def _flattened(layers: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return all layers in one new vector, and views of it in their shapes."""
+    vector = np.concatenate([layer.ravel() for layer in layers])
+    parts = np.split(vector, np.cumsum([layer.size for layer in layers])[:-1])
+    return vector, [part.reshape(layer.shape) for layer, part in zip(layers, parts, strict=True)]
+
+
+def _room_before_ones(shape: tuple[int, int]) -> np.ndarray:
+    """Return an array of N rows, laid out by columns: room for a table, then a column of ones."""
+    rows, columns = shape
+    room = np.empty((columns + 1, rows)).T
+    room[:, -1] = 1.0
+    return room
+
+
+def _with_ones(table: np.ndarray) -> np.ndarray:
+    """Return a copy of a table (N, columns), laid out by columns, with one more column of ones."""
+    widened = _room_before_ones(table.shape)
+    widened[:, :-1] = table
+    return widened
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -609,17 +639,29 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.dot(b.T, a.T).T
 
 
-def _affine(a: np.ndarray, theta: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a @ theta + b, laid out by columns."""
-    u = _product(a, theta)
-    u += b
-    return u
+def _gradients_into(
+    out: list[np.ndarray],
+    layers: list[np.ndarray],
+    y: np.ndarray,
+    yh: np.ndarray,
+    inputs: list[np.ndarray],
+    slopes: list[np.ndarray],
+) -> None:
+    """Apply the chain rule from the loss back to the first layer; see ``NeuralNet._forward``."""
+    # softmax with cross-entropy only: the two Jacobians collapse to yh - y
+    d_u3 = (yh - y) / len(y)  # (N, D); the one place where the mean is taken
+    d_u2 = _product(d_u3, layers[2][:-1].T)  # (N, R); so far d_o2, which b has no part in
+    d_u2 *= slopes[1]
+    d_u1 = _product(d_u2, layers[1][:-1].T)  # (N, K); so far d_o1
+    d_u1 *= slopes[0]
+    for gradient, a, d_u in zip(out, inputs, (d_u1, d_u2, d_u3), strict=True):
+        np.dot(a.T, d_u, out=gradient)
 
 
-def _silu_and_slope(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _silu_and_slope(u: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return silu(u) = u s and its derivative s (1 + u c), with s = sigmoid(u) and c = 1 - s.
 
-    The two share the exponential, which is what costs time.
+    The two share the exponential, which is what costs time. silu(u) goes into out if it is given.
     """
     capped = np.minimum(u, SATURATION)
     s = np.exp(capped)  # so far the exponential only
@@ -629,7 +671,7 @@ def _silu_and_slope(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     slope *= c
     slope += 1.0
     slope *= s
-    return u * s, slope
+    return np.multiply(u, s, out=out), slope
 
 
 def _kept(shape: tuple[int, ...], prob: float) -> np.ndarray:

@@ -16,6 +16,8 @@ import contextlib
 import glob
 import json
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from numbers import Integral
@@ -204,6 +206,36 @@ class _LossRecorder(tf.keras.callbacks.Callback):
             _write_json(self.path, {"model": self.model_name, "losses": self.losses})
 
 
+@contextlib.contextmanager
+def _interruptible_between_batches() -> Iterator[tf.keras.callbacks.Callback]:
+    """Give a callback that lets Ctrl-C through; it is held back until then, or until the end.
+
+    TensorFlow interrupted as it makes a graph or a tensor may crash, or be of no use afterwards.
+    Pressed twice, Ctrl-C acts at once all the same.
+    """
+    presses = []
+
+    def hold_back(number: int, frame: object) -> None:
+        if presses:
+            signal.default_int_handler(number, frame)
+        presses.append(number)
+
+    def let_through(batch: int | None = None, logs: dict | None = None) -> None:
+        if presses:
+            raise KeyboardInterrupt
+
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    holds_back = is_usual and threading.current_thread() is threading.main_thread()
+    if holds_back:
+        signal.signal(signal.SIGINT, hold_back)
+    try:
+        yield tf.keras.callbacks.LambdaCallback(on_train_batch_begin=let_through)
+    finally:
+        if holds_back:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    let_through()
+
+
 class BaseSequentialModel:
     """Next-character model with a Keras Sequential net inside.
 
@@ -307,8 +339,9 @@ class BaseSequentialModel:
         Notes
         -----
         A saved file that cannot be used is named and renamed, never overwritten.
-        An interrupted training leaves the net with its weights so far and
-        ``loss_history`` with the epochs done; running it again starts anew.
+        Ctrl-C is heeded between two batches; pressed twice, at once. An interrupted
+        training leaves the net with its weights so far and ``loss_history`` with the
+        epochs done; running it again starts anew.
         """
         x = self._checked_indices(x, "x", (self.max_input_len,))
         y = self._checked_indices(np.reshape(y, (-1, 1)) if np.ndim(y) == 1 else y, "y", (1,))
@@ -345,21 +378,23 @@ class BaseSequentialModel:
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         """Train a fresh net on one-hot targets and save weights and losses."""
         _require_writable(Path(self.save_model_path()).parent)
+        targets = np.eye(self.vocab_size, dtype=np.float32)[y[:, 0]]  # (N, V)
         self.loss_history = {"losses": []}
-        self.build_model()
         unfinished_losses = _unfinished(self.save_losses_path())
         Path(unfinished_losses).unlink(missing_ok=True)
         recorder = _LossRecorder(self.loss_history["losses"], unfinished_losses, self.model_name)
-        targets = np.eye(self.vocab_size, dtype=np.float32)[y[:, 0]]  # (N, V)
-        self._quickest_net().fit(
-            x,
-            targets,
-            batch_size=self.hp["batch_size"],
-            epochs=self.hp["epochs"],
-            callbacks=[recorder, *self.get_callbacks()],  # losses first, see _finish_saving
-            verbose=2,  # a line an epoch: a bar would fill the notebook
-        )
-        self._finish_saving()
+        with _interruptible_between_batches() as interruption:
+            self.build_model()
+            self._quickest_net().fit(
+                x,
+                targets,
+                batch_size=self.hp["batch_size"],
+                epochs=self.hp["epochs"],
+                # losses before weights, see _finish_saving
+                callbacks=[interruption, recorder, *self.get_callbacks()],
+                verbose=2,  # a line an epoch: a bar would fill the notebook
+            )
+            self._finish_saving()
         _remove_litter(_unfinished(self.save_model_path()))
         _remove_litter(unfinished_losses)
 

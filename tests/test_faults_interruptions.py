@@ -8,6 +8,7 @@ import contextlib
 import gc
 import io
 import signal
+import threading
 import time
 
 import numpy as np
@@ -24,7 +25,6 @@ from random_forest import RandomForest
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # destructors
     # TensorFlow's business: what eager mode leaves out, and its arrays under NumPy 2
     pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions"),
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
@@ -46,11 +46,11 @@ def interrupted_after(seconds, train):
     With seconds of 0 the training itself sets the timer.
     """
 
-    def interrupt(*_):
-        signal.setitimer(signal.ITIMER_REAL, 2)  # Python drops what is raised in a destructor
-        raise KeyboardInterrupt
+    def press(*_):
+        signal.raise_signal(signal.SIGINT)
 
-    usual = signal.signal(signal.SIGALRM, interrupt)
+    usual = signal.signal(signal.SIGALRM, press)
+    usual_ctrl_c = signal.signal(signal.SIGINT, signal.default_int_handler)  # off in the background
     printed = io.StringIO()
     gc.disable()  # Python drops what is raised in a callback of the collector (JAX has one)
     try:
@@ -63,6 +63,7 @@ def interrupted_after(seconds, train):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, usual)
+        signal.signal(signal.SIGINT, usual_ctrl_c)
         gc.enable()
     return printed.getvalue()
 
@@ -243,20 +244,17 @@ def train_anew(model):
     model.train(*windows(), train_from_scratch=True)
 
 
-def same_arrays(some, others):
-    return all(np.array_equal(one, other) for one, other in zip(some, others, strict=True))
-
-
-def saved_by(make_small, name, folder):
-    """Return the weights and losses that a new model loads; it must not have to train."""
+def assert_saved(weights, losses, new_model):
+    """Expect that a new model loads these weights and losses; it must not have to train."""
     import tensorflow as tf
     from test_sequential_models import windows
 
-    model = make_small(name, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf.keras.Sequential, "fit", None)
-        quiet(lambda: model.train(*windows()))
-    return model.model.get_weights(), model.loss_history["losses"]
+        quiet(lambda: new_model.train(*windows()))
+    assert new_model.loss_history["losses"] == losses
+    for loaded, array in zip(new_model.model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(loaded, array)
 
 
 def assert_usable(model):
@@ -267,15 +265,18 @@ def assert_usable(model):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)  # float32 sums of 5
 
 
-@pytest.mark.parametrize("name", ["RNN", "LSTM"])
-def test_an_interrupted_next_character_model_leaves_the_saved_one_and_trains_again(
+BOTH = pytest.mark.parametrize("name", ["RNN", "LSTM"])
+
+
+@BOTH
+def test_an_interrupted_model_of_text_leaves_the_saved_one_and_trains_again(
     make_small, tmp_path, name
 ):
     import tensorflow as tf
 
     model = make_small(name, tmp_path)
     quiet(lambda: train_anew(model))
-    weights, losses = saved_by(make_small, name, tmp_path)
+    saved = model.model.get_weights(), model.loss_history["losses"]
     model.hp["epochs"], epochs = ENDLESS, []
     for seconds in later_and_later(4):
         if len(epochs) > len(MOMENTS) and max(epochs) > 0:  # some moments came after an epoch
@@ -287,18 +288,16 @@ def test_an_interrupted_next_character_model_leaves_the_saved_one_and_trains_aga
     for seconds in 4 * MOMENTS[::3]:  # as the graph is made
         interrupted_after(seconds, lambda: train_anew(model))
         assert_usable(model)
-    found, history = saved_by(make_small, name, tmp_path)
-    assert same_arrays(found, weights) and history == losses
-    model.hp["epochs"] = 2
+    assert_saved(*saved, make_small(name, tmp_path))
+    model.hp["epochs"] = 1
     quiet(lambda: train_anew(model))
-    assert len(model.loss_history["losses"]) == 2
-    assert saved_by(make_small, name, tmp_path)[1] == model.loss_history["losses"]
+    assert_saved(
+        model.model.get_weights(), model.loss_history["losses"], make_small(name, tmp_path)
+    )
 
 
-@pytest.mark.parametrize("name", ["RNN", "LSTM"])
-def test_a_model_interrupted_as_it_is_saved_leaves_old_files_or_new_ones(
-    make_small, tmp_path, name
-):
+@BOTH
+def test_a_model_of_text_interrupted_as_it_is_saved_is_saved_first(make_small, tmp_path, name):
     """The moments lie between the end of the last epoch and of the training, however long it is."""
     import tensorflow as tf
 
@@ -315,21 +314,57 @@ def test_a_model_interrupted_as_it_is_saved_leaves_old_files_or_new_ones(
     model.get_callbacks = lambda: [Timer(), *usual()]
     quiet(lambda: train_anew(model))
     duration = time.monotonic() - started[-1]
-    saved = saved_by(make_small, name, tmp_path)
-    for share in np.linspace(0.05, 1.05, 8):
+    for share in np.linspace(0.02, 1.02, 8):
         Timer.seconds = share * duration
         interrupted_after(0, lambda: (train_anew(model), time.sleep(60)))
         assert_usable(model)
-        found = saved_by(make_small, name, tmp_path)
-        new = model.model.get_weights(), model.loss_history["losses"]
-        assert any(
-            same_arrays(found[0], weights) and found[1] == losses
-            for weights, losses in (saved, new)
+        assert_saved(
+            model.model.get_weights(), model.loss_history["losses"], make_small(name, tmp_path)
         )
-        saved = found
+        assert len(list(tmp_path.rglob("*.*"))) == 2
     Timer.seconds = 0
     quiet(lambda: train_anew(model))
-    found, history = saved_by(make_small, name, tmp_path)
-    assert same_arrays(found, model.model.get_weights())
-    assert history == model.loss_history["losses"]
-    assert len(list(tmp_path.rglob("*.*"))) == 2
+    assert len(model.loss_history["losses"]) == 1
+
+
+def test_ctrl_c_pressed_twice_does_not_wait_for_a_batch(make_small, tmp_path):
+    model = make_small("RNN", tmp_path)
+    reached = []
+
+    def build_model():
+        for _ in range(3):
+            reached.append(len(reached))
+            signal.raise_signal(signal.SIGINT)
+
+    model.build_model = build_model
+    interrupted_after(60, lambda: train_anew(model))
+    assert reached == [0, 1]
+    assert model.loss_history["losses"] == []
+
+
+def test_a_training_leaves_ctrl_c_to_others_and_runs_in_any_thread(make_small, tmp_path):
+    model, pressed = make_small("RNN", tmp_path), []
+    usual_build = model.build_model
+
+    def build_model():
+        if threading.current_thread() is threading.main_thread():
+            signal.raise_signal(signal.SIGINT)
+        usual_build()
+
+    def press(*_):
+        pressed.append(True)
+
+    model.build_model = build_model
+    usual = signal.signal(signal.SIGINT, press)
+    try:
+        quiet(lambda: train_anew(model))
+        assert signal.getsignal(signal.SIGINT) is press
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert pressed == [True]
+    assert len(model.loss_history["losses"]) == 1
+    thread = threading.Thread(target=quiet, args=(lambda: train_anew(model),))
+    model.loss_history = None
+    thread.start()
+    thread.join()
+    assert len(model.loss_history["losses"]) == 1

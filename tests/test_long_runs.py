@@ -140,21 +140,24 @@ def test_ten_times_the_steps_of_the_cnn_neither_grow_nor_drift(one_thread, reque
 
     torch.manual_seed(0)
     steps, epochs = (235, 120) if LONG else (2, 20)
-    images, others = images_or_the_like(8 * steps, True), images_or_the_like(200, False)
+    images, others = images_or_the_like(8 * steps, True), images_or_the_like(32, False)
     trainer = Trainer(CNN(), images, others, num_epochs=epochs, batch_size=8, init_lr=5e-3)
-    printed = Watched(expected_writes=2 * epochs)
+    printed = Watched(expected_writes=10)  # watched at every write
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
         trainer.train()
     history = np.array(trainer.get_training_history())
+    # freed tensors are kept or given back as it comes: the least of many epochs is what is in use
+    quarters = np.array(printed.memory).reshape(4, -1).min(axis=1)
+    growth = int(quarters[3] - quarters[1])
     report(
         request,
         f"CNN: {epochs} epochs of {steps} steps, last losses {history[0, -1]:.4f} and "
-        f"{history[2, -1]:.4f}, memory {megabytes(printed.growth())}",
+        f"{history[2, -1]:.4f}, memory {megabytes(growth)}",
     )
     assert history.shape == (4, epochs)
     assert np.isfinite(history).all()
     assert all(parameter.isfinite().all() for parameter in trainer.model.parameters())
-    assert printed.growth() < ALLOWED_GROWTH
+    assert growth < ALLOWED_GROWTH
 
 
 @pytest.mark.parametrize("way", ["bagged", "boosted"])
