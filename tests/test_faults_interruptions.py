@@ -83,6 +83,7 @@ TARGETS = one_hot(np.arange(30) % 3)
 @pytest.mark.parametrize("use_momentum", [False, True])
 def test_an_interrupted_net_is_whole_and_trains_again_as_if_nothing_had_been(kind, use_momentum):
     net = NeuralNet(TARGETS, use_dropout=True, use_momentum=use_momentum, batch_size=7)
+    net.init_parameters()  # the first moment may come before a training has begun
     for seconds in MOMENTS:
         np.random.seed(0)
         lines = interrupted_after(
