@@ -44,7 +44,7 @@ properties: $(READY)  ## the property tests with 3,000 examples each (about 15 m
 faults: $(READY)  ## kill trainings 50 times, and all other tests of faults (about 10 minutes)
 	@HW4_KILLS=50 $(PY) -m pytest tests/test_faults_*.py
 
-long-runs: $(READY)  ## ten times the length of everything that runs long (about half an hour)
+long-runs: $(READY)  ## ten times the length of everything that runs long (an hour or two)
 	@HW4_LONG_RUNS=1 $(PY) -m pytest tests/test_long_runs.py
 
 matrix: $(READY)  ## tests and figures with old and new libraries on every Python here (hours)

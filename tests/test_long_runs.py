@@ -1,8 +1,8 @@
 """Ten times the length of everything that runs long: no growth in memory, no drift into NaN.
 
-``make test`` runs a hundredth of it; ``make long-runs`` (HW4_LONG_RUNS=1) the whole, about an hour,
-and prints what it measured. Where the whole would take half a day, epochs and steps are kept and
-the batches cut, as said beside it.
+``make test`` runs a hundredth of it; ``make long-runs`` (HW4_LONG_RUNS=1) the whole, an hour or
+two, and prints what it measured. Where the whole would take half a day, epochs and steps are kept
+and the batches cut, as said beside it.
 """
 
 import contextlib
@@ -251,7 +251,7 @@ def test_ten_times_the_steps_of_question_5_neither_grow_nor_drift(
     """Take 79,900 steps in 100 epochs instead of 7,990 in 10, of 8 windows instead of 128.
 
     An epoch of the notebook has 799 batches: 799 x 8 = 6,392 windows instead of 102,158. Those of
-    the LSTM are of 10 characters instead of 30, which would take three times as long.
+    the LSTM are of 10 characters instead of 30, which would take more than twice as long.
     """
     import tensorflow as tf
 
@@ -267,11 +267,12 @@ def test_ten_times_the_steps_of_question_5_neither_grow_nor_drift(
 
     model.get_callbacks = lambda: [*usual(), Watch()]
     model.train(*windows_or_the_like(799 * 8, length), train_from_scratch=True)
-    losses, growth = model.loss_history["losses"], memory[-1] - memory[30]
+    losses = model.loss_history["losses"]
+    # TensorFlow's threads hold some megabytes now and then: the least of ten epochs is in use
+    growth = min(memory[90:]) - min(memory[30:40])
     report(
         request,
-        f"{name}: 100 epochs of 799 steps, last loss {losses[-1]:.4f}, "
-        f"memory {megabytes(growth)} (from the tenth epoch on {megabytes(memory[-1] - memory[9])})",
+        f"{name}: 100 epochs of 799 steps, last loss {losses[-1]:.4f}, memory {megabytes(growth)}",
     )
     assert len(losses) == 100
     assert np.isfinite(losses).all()
