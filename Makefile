@@ -35,7 +35,7 @@ run: $(READY)  ## environment, data, the notebook executed into build/hw4.ipynb
 	@echo "[3/3] Notebook: running hw4.ipynb from top to bottom (4 to 14 minutes on two cores)"
 	@HW4_STANDIN=$${HW4_STANDIN-1} $(PY) -m utilities.run_notebook
 
-test: $(READY)  ## run the tests (15 to 25 minutes on two cores)
+test: $(READY)  ## run the tests (20 to 35 minutes on two cores)
 	@$(PY) -m pytest
 
 properties: $(READY)  ## the property tests with 3,000 examples each (about 15 minutes)

@@ -74,7 +74,10 @@ def main() -> None:
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     while True:
         answer = _answer(orders.get())
-        os.write(answers, json.dumps(answer).encode() + b"\n")
+        try:
+            os.write(answers, json.dumps(answer).encode() + b"\n")
+        except BrokenPipeError:  # the worker is gone: end as _listen does
+            os._exit(0)
 
 
 def _listen(orders: "queue.SimpleQueue[dict]") -> None:
