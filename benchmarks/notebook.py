@@ -92,20 +92,11 @@ def rival_notebook() -> nbformat.NotebookNode:
 
 def check_same_figures(*notebooks: nbformat.NotebookNode) -> None:
     """Raise unless executed notebooks print the same losses and accuracies in Questions 1 and 3."""
-    texts = [_printed(notebook) for notebook in notebooks]
+    texts = [run_notebook.printed(notebook) for notebook in notebooks]
     for pattern in SAME_FIGURES:
         ours, theirs = (re.findall(pattern, text) for text in texts)
         if not ours or ours != theirs:
             raise ValueError(f"both notebooks must print the same {pattern}, got {ours}, {theirs}")
-
-
-def _printed(notebook: nbformat.NotebookNode) -> str:
-    return "".join(
-        output.text
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if output.output_type == "stream" and output.name == "stdout"
-    )
 
 
 def execute(notebook: nbformat.NotebookNode) -> Run:

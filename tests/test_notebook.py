@@ -14,7 +14,7 @@ import pytest
 from helpers import ROOT, pins_of
 
 from utilities import datasets
-from utilities.run_notebook import NOTEBOOK, execute
+from utilities.run_notebook import NOTEBOOK, execute, printed
 
 GIVEN_COPY = os.environ.get("HW4_EXECUTED_NOTEBOOK")
 PUBLISHED = json.loads((ROOT / "tests" / "nn_losses.json").read_text())
@@ -26,16 +26,6 @@ MACHINE_PATH = re.compile(r"(?<![\w./])/(?:root|home|Users|work|tmp|opt|usr|var)
 
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def printed(notebook):
-    """Return everything the cells printed, in order."""
-    return "".join(
-        output.text
-        for cell in code_cells(notebook)
-        for output in cell.outputs
-        if output.output_type == "stream" and output.name == "stdout"
-    )
 
 
 def shown(notebook):

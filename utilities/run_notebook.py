@@ -31,6 +31,16 @@ QUIET = {
 }
 
 
+def printed(notebook: nbformat.NotebookNode) -> str:
+    """Return everything that the cells of an executed notebook printed, in order."""
+    return "".join(
+        output.text
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream" and output.name == "stdout"
+    )
+
+
 def execute(
     source: str | os.PathLike = NOTEBOOK,
     say: Callable[[str], None] = print,
