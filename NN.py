@@ -213,7 +213,7 @@ class NeuralNet:
         if y_hat.min() < 0:
             raise ValueError(f"y_hat must hold probabilities, got {y_hat.min()}")
         with _overflow_checked_after():
-            loss = _cross_entropy(y, y_hat)
+            loss = _cross_entropy(y, y_hat, len(y))
         _require_finite("y must give a finite loss", loss)
         return loss
 
@@ -352,7 +352,7 @@ class NeuralNet:
         layers = _stacked(self.parameters)
         gradients = [np.empty(layer.shape) for layer in layers]
         with _overflow_checked_after():
-            _gradients_into(gradients, layers, y, yh, inputs, [slope1, slope2])
+            _gradients_into(gradients, layers, y, yh, inputs, [slope1, slope2], len(y))
         _require_finite("cache, y and yh must give finite gradients", *gradients)
         return _unstacked(gradients)
 
@@ -439,6 +439,11 @@ class NeuralNet:
         local_test : bool
             Record the loss of every iteration instead of every 1000th.
 
+        Raises
+        ------
+        FloatingPointError
+            If a recorded loss or, at the end, a parameter is not finite.
+
         Notes
         -----
         The recorded loss is that of the forward pass before the update. Interrupting
@@ -449,6 +454,7 @@ class NeuralNet:
             with_loss = _is_recorded(iteration, local_test)
             loss = self._train_on(x, y, vectors, use_momentum, with_loss)
             self._record(iteration, loss)
+        self._stop_if_diverged("parameters", vectors.parameters, iter)
 
     @_overflow_checked_after()
     def batch_gradient_descent(
@@ -472,6 +478,11 @@ class NeuralNet:
         local_test : bool
             Record the loss of every batch instead of every 1000th.
 
+        Raises
+        ------
+        FloatingPointError
+            If a recorded loss or, at the end, a parameter is not finite.
+
         Notes
         -----
         All batches have ``batch_size`` rows; the one that reaches the end of the data
@@ -493,6 +504,7 @@ class NeuralNet:
             if loss is not None:
                 self.batch_y.append(batch_y.copy())
             self._record(iteration, loss)
+        self._stop_if_diverged("parameters", vectors.parameters, iter)
 
     def predict(self, x: ArrayLike) -> np.ndarray:
         """Return the most probable class of every row, without dropout.
@@ -550,30 +562,37 @@ class NeuralNet:
     ) -> float | None:
         """Leave the gradients of the mean loss in vectors; return that loss if it is wanted."""
         if len(x) <= BLOCK_ROWS:
-            y_hat, inputs, slopes = self._forward(x, vectors.layers, self.use_dropout)
-            _gradients_into(vectors.gradient_layers, vectors.layers, y, y_hat, inputs, slopes)
-            return _cross_entropy(y, y_hat) if with_loss else None
-        loss, gradients = 0.0, np.zeros_like(vectors.gradients)
+            return self._gradients_of_block(x, y, vectors, with_loss, len(x))
+        losses, gradients = [], np.zeros_like(vectors.gradients)
         for first in range(0, len(x), BLOCK_ROWS):
             rows = slice(first, first + BLOCK_ROWS)
-            share = len(x[rows]) / len(x)
-            block_loss = self._gradients_of(x[rows], y[rows], vectors, with_loss)
-            gradients += share * vectors.gradients
-            if with_loss:
-                loss += share * block_loss
+            losses.append(self._gradients_of_block(x[rows], y[rows], vectors, with_loss, len(x)))
+            gradients += vectors.gradients
         vectors.gradients[:] = gradients
-        return loss if with_loss else None
+        return sum(losses) if with_loss else None
+
+    def _gradients_of_block(
+        self, x: np.ndarray, y: np.ndarray, vectors: "_Vectors", with_loss: bool, count: int
+    ) -> float | None:
+        """Do ``_gradients_of`` for some of count rows: their share of the mean."""
+        y_hat, inputs, slopes = self._forward(x, vectors.layers, self.use_dropout)
+        _gradients_into(vectors.gradient_layers, vectors.layers, y, y_hat, inputs, slopes, count)
+        return _cross_entropy(y, y_hat, count) if with_loss else None
 
     def _record(self, iteration: int, loss: float | None) -> None:
-        """Keep and print a loss, unless there is none; stop a training that has diverged."""
+        """Keep and print a loss, unless there is none."""
         if loss is not None:
-            if not np.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss must stay finite, got {loss} at iteration {iteration}: the "
-                    f"learning rate of {self.learning_rate} is too high for these data"
-                )
+            self._stop_if_diverged("loss", loss, iteration)
             self.loss.append(loss)
             print("Loss after iteration %i: %f" % (iteration, loss))
+
+    def _stop_if_diverged(self, name: str, values: np.ndarray | float, iterations: int) -> None:
+        """Raise unless values are finite after so many iterations."""
+        if not np.isfinite(values).all():
+            raise FloatingPointError(
+                f"{name} must stay finite, got an overflow after {iterations} iterations: the "
+                f"learning rate of {self.learning_rate} is too high for these data"
+            )
 
     def _require_parameters(self) -> None:
         if set(self.parameters) != set(PARAMETER_KEYS):
@@ -646,10 +665,14 @@ def _gradients_into(
     yh: np.ndarray,
     inputs: list[np.ndarray],
     slopes: list[np.ndarray],
+    count: int,
 ) -> None:
-    """Apply the chain rule from the loss back to the first layer; see ``NeuralNet._forward``."""
+    """Apply the chain rule from the loss, a mean over count rows, back to the first layer.
+
+    For inputs and slopes see ``NeuralNet._forward``.
+    """
     # softmax with cross-entropy only: the two Jacobians collapse to yh - y
-    d_u3 = (yh - y) / len(y)  # (N, D); the one place where the mean is taken
+    d_u3 = (yh - y) / count  # (N, D); the one place where the mean is taken
     d_u2 = _product(d_u3, layers[2][:-1].T)  # (N, R); so far d_o2, which b has no part in
     d_u2 *= slopes[1]
     d_u1 = _product(d_u2, layers[1][:-1].T)  # (N, K); so far d_o1
@@ -693,8 +716,8 @@ def _softmax(u: np.ndarray) -> np.ndarray:
     return exponentials / np.add.reduce(exponentials, axis=1, keepdims=True)
 
 
-def _cross_entropy(y: np.ndarray, y_hat: np.ndarray) -> float:
-    return float(-np.sum(y * np.log(y_hat + LOG_EPSILON)) / len(y))
+def _cross_entropy(y: np.ndarray, y_hat: np.ndarray, count: int) -> float:
+    return float(-np.sum(y * np.log(y_hat + LOG_EPSILON)) / count)
 
 
 def _is_recorded(iteration: int, local_test: bool) -> bool:

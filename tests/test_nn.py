@@ -834,6 +834,19 @@ def test_the_first_loss_is_that_of_the_untrained_net(method):
 
 
 @pytest.mark.parametrize("method", ["gradient_descent", "batch_gradient_descent"])
+@pytest.mark.parametrize(
+    ("local_test", "what"), [(True, "loss must stay finite"), (False, "parameters must stay")]
+)
+def test_a_training_that_diverges_says_so_though_no_loss_is_recorded(method, local_test, what):
+    x, y = inputs(9), targets(9)
+    net = make_net(y, lr=1e200, batch_size=9)
+    with pytest.raises(FloatingPointError, match=what) as caught:
+        getattr(net, method)(x, y, use_momentum=False, iter=50, local_test=local_test)
+    assert "learning rate of 1e+200 is too high" in str(caught.value)
+    assert np.isfinite(net.loss).all()
+
+
+@pytest.mark.parametrize("method", ["gradient_descent", "batch_gradient_descent"])
 def test_training_starts_anew_each_time(method):
     x, y = inputs(9), targets(9)
     net = make_net(y, use_dropout=True, batch_size=4)

@@ -236,15 +236,17 @@ def test_an_update_is_finite_or_not_made(seed, scale, lr, use_momentum, dtype):
 
 
 @given(x=finite_arrays((5, 4), -9, 9), use_dropout=st.booleans())
-def test_the_make_of_the_rows_changes_no_prediction_and_no_gradient(x, use_dropout):
-    net = drawn_net((4, 5, 3, 3), seed=1)
+def test_the_make_of_the_rows_changes_no_prediction_no_gradient_and_no_step(x, use_dropout):
     y = one_hot([0, 1, 2, 1, 0])
 
     def outcome(rows, targets):
+        net = drawn_net((4, 5, 3, 3), seed=1)
         np.random.seed(3)  # the same mask each time
         yh = net.forward(rows, use_dropout)
-        gradients = net.compute_gradients(targets, yh, use_dropout)
-        return np.concatenate([yh.ravel(), *(g.ravel() for g in gradients.values())])
+        results = [yh, *net.compute_gradients(targets, yh, use_dropout).values()]
+        results += net.backward(targets, yh, use_dropout, use_momentum=True)
+        results += net.parameters.values()
+        return np.concatenate([result.ravel() for result in results])
 
     expected = outcome(x, y)
     for (name, rows), targets in zip(makes_of(x).items(), makes_of(y).values(), strict=True):
@@ -312,6 +314,34 @@ def test_training_takes_any_make_of_rows_and_stays_finite(
     assert np.isfinite(losses).all()
     # the same draws and the same sums, up to the order of adding; five steps amplify that little
     np.testing.assert_allclose(losses, [losses[0]] * len(losses), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["gradient_descent", "batch_gradient_descent"])
+@examples(0.25)
+@given(
+    rows=st.integers(1, 12),
+    use_momentum=st.booleans(),
+    scale=st.floats(0, HUGE),
+    lr=st.floats(1e-3, HUGE),
+    iterations=st.integers(0, 6),
+)
+def test_training_ends_with_finite_parameters_or_says_that_it_diverged(
+    method, rows, use_momentum, scale, lr, iterations
+):
+    rng = np.random.default_rng(rows)
+    x, y = rng.uniform(-1, 1, (rows, 8)) * scale, one_hot(rng.integers(0, 3, rows))
+    net = NeuralNet(y, use_dropout=False, use_momentum=use_momentum, lr=lr, batch_size=4)
+
+    def train(a, b):
+        getattr(net, method)(a, b, use_momentum=use_momentum, iter=iterations)
+
+    try:
+        quietly(train, x, y)
+    except FloatingPointError:
+        assert max(lr, scale) > 1e3  # smaller ones have no reason to
+    else:
+        assert all(np.isfinite(p).all() for p in net.parameters.values())
+    assert np.isfinite(net.loss).all()
 
 
 # --- the classes -------------------------------------------------------------------------------
