@@ -154,7 +154,8 @@ class RandomForest:
         ):
             # a row drawn twice weighs twice: the same tree, from two thirds as many rows
             times_drawn = np.bincount(rows, minlength=len(X)).astype(float)
-            # all trees' data were checked above, and stay by columns, as a tree reads them
+            # data are checked once for all trees, here and below, and stay by columns, as a tree
+            # reads them
             tree.fit(X[:, columns], y, sample_weight=times_drawn, check_input=False)
             self.decision_trees.append(tree)
 
@@ -192,7 +193,8 @@ class RandomForest:
             if len(rows) == 0:
                 continue
             votes[rows] += 1
-            right_votes[rows] += tree.predict(X[np.ix_(rows, columns)]) == y[rows]
+            predicted = tree.predict(X[np.ix_(rows, columns)], check_input=False)
+            right_votes[rows] += predicted == y[rows]
         has_votes = votes > 0
         if not has_votes.any():
             raise ValueError(f"X must have rows that some tree has not seen, got none of {len(X)}")
@@ -213,7 +215,7 @@ class RandomForest:
         self._require_fit()
         X = _checked_features(X, self._num_features)
         probabilities = [
-            tree.predict_proba(X[:, columns])
+            tree.predict_proba(X[:, columns], check_input=False)
             for tree, columns in zip(self.decision_trees, self.feature_indices, strict=False)
         ]
         return self._class_with_most(probabilities)
@@ -240,8 +242,8 @@ class RandomForest:
         trees = self._start_fitting(X.shape[1])
         weights = np.full(len(X), 1 / len(X))
         for tree in trees:
-            tree.fit(X, y, sample_weight=weights)
-            wrong = tree.predict(X) != y  # (N,)
+            tree.fit(X, y, sample_weight=weights, check_input=False)
+            wrong = tree.predict(X, check_input=False) != y  # (N,)
             odds = _odds_of_right(weights[wrong].sum())
             alpha = 0.5 * np.log(odds)
             # exp(alpha) by way of the root, which rounds alike on every processor; logarithm,
@@ -268,7 +270,7 @@ class RandomForest:
         X = _checked_features(X, self._num_features)
         votes = []
         for tree, alpha in zip(self.decision_trees, self.alphas, strict=False):
-            predicted = tree.predict(X)
+            predicted = tree.predict(X, check_input=False)
             votes.append(alpha * (predicted[:, np.newaxis] == tree.classes_))  # (N, C)
         return self._class_with_most(votes)
 

@@ -76,11 +76,11 @@ class LinearTree:
         copied.fits = self.fits
         return copied
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, check_input: bool = True) -> np.ndarray:
         """Return (N, C) rows that sum to one."""
         return shares(np.asarray(X, dtype=float) @ self.weights)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, check_input: bool = True) -> np.ndarray:
         """Return the most probable class of every row, (N,)."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 

@@ -51,7 +51,7 @@ def drawn_rows(rows, columns, classes, seed):
     depth=st.one_of(st.none(), st.integers(1, 15)),
 )
 def test_any_finite_features_are_learnt_from(way, data, rows, columns, classes, depth):
-    largest = float(np.float32(1e38))  # the trees compute in float32, and see differences
+    largest = float(np.finfo(np.float32).max)  # the trees compute in float32
     X = data.draw(finite_arrays((rows, columns), -largest, largest))
     _, y = drawn_rows(rows, columns, classes, seed=rows)
     forest, _ = fitted(way, X, y, depth=depth)

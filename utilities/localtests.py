@@ -740,7 +740,7 @@ class _FixedTree:
         self.weights = None if sample_weight is None else np.array(sample_weight, dtype=float)
         return self
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
+    def predict(self, X: np.ndarray, check_input: bool = True) -> np.ndarray:
         """Give the fixed predictions of rows of the X it was made for, all of them or some."""
         X = np.asarray(X, dtype=np.float32)  # as scikit-learn's trees do
         if X.ndim != 2 or X.shape[1] != self.X.shape[1]:
@@ -751,7 +751,7 @@ class _FixedTree:
             raise ValueError("a tree was asked to predict rows that are not in X")
         return self.predictions[same.argmax(axis=1)]
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+    def predict_proba(self, X: np.ndarray, check_input: bool = True) -> np.ndarray:
         """Give the fixed predictions as certainties."""
         return (self.predict(X)[:, None] == self.classes_).astype(float)
 
