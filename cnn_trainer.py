@@ -4,7 +4,7 @@
 in memory as one uint8 tensor is transformed a batch at a time instead of an image at a
 time, each image still with its own flip and its own angle; any other data set goes
 through PyTorch's DataLoader. ``Muon`` trains the weight matrices of the hidden layers,
-and needs half the epochs of AdamW, which trains the rest.
+and needs fewer epochs than AdamW, which trains the rest.
 
 Symbols: N images, H and W height and width, B batch size.
 
@@ -39,6 +39,7 @@ MAX_GRADIENT_NORM = 1.0
 LABEL_SMOOTHING = 0.05
 WARM_UP = 0.05  # share of the training in which the learning rate rises
 WEIGHT_DECAY = 0.01
+SHOW_EVERY = 20  # batches between two figures beside the progress bar
 MUON_RATE = 2.5  # learning rate of Muon, in units of AdamW's
 MUON_MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # from Jordan et al.: fast from 0 to about 1
@@ -513,13 +514,13 @@ class Trainer:
         self.model.train()
         total = _Running(self.device)
         with tqdm(loader, desc=f"Epoch {epoch}/{self.num_epochs}", unit="batch") as bar:
-            for images, labels in bar:
+            for number, (images, labels) in enumerate(bar):
                 with self._precision():
                     logits = self.model(images)
                     loss = F.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING)
                 descent.step(loss)
                 total.add(logits.detach(), labels)
-                if not bar.disable and bar.n % 20 == 0:  # reading the numbers waits for a GPU
+                if not bar.disable and number % SHOW_EVERY == 0:  # reading them waits for a GPU
                     bar.set_postfix(loss=f"{total.loss:.3f}", accuracy=f"{total.accuracy:.3f}")
         return total.loss, total.accuracy
 

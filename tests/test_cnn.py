@@ -13,7 +13,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.datasets import FashionMNIST
 from torchvision.transforms import v2
+from tqdm import tqdm
 
+import cnn_trainer
 from cnn import CNN, Dropout
 from cnn_image_transformations import (
     create_testing_transformations,
@@ -312,6 +314,20 @@ def test_every_epoch_prints_its_validation_figures_and_shows_a_bar(capsys):
     assert "Epoch 1/2" in everything
     assert "Epoch 2/2" in everything
     assert "batch" in everything
+
+
+def test_the_figures_beside_the_bar_are_read_once_in_twenty_batches(monkeypatch, capsys):
+    shown = []
+
+    class QuickBar(tqdm):
+        n = property(lambda self: 0, lambda self, _: None)  # not counted on between two draws
+
+        def set_postfix(self, **figures):
+            shown.append(figures)
+
+    monkeypatch.setattr(cnn_trainer, "tqdm", QuickBar)
+    make_trainer(batch_size=1, num_epochs=2).train()  # 60 batches an epoch
+    assert [sorted(figures) for figures in shown] == [["accuracy", "loss"]] * 6
 
 
 def test_the_default_settings_are_those_of_the_contract(capsys):
