@@ -1,5 +1,6 @@
 """What several test files share: snapshots, rejections, fresh interpreters, toy data."""
 
+import json
 import os
 import pickle
 import re
@@ -83,14 +84,21 @@ def run_file(*args, cwd=ROOT, env=None, flags=(), timeout=300, python=sys.execut
     )
 
 
+def notebook_code():
+    """Return the code of every cell of the notebook, without IPython's own lines."""
+    notebook = json.loads((ROOT / "hw4.ipynb").read_text(encoding="utf-8"))
+    cells = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return ["".join(line for line in lines if line[0] not in "%!") for lines in cells]
+
+
 def one_hot(labels, classes=3):
     """Return the one-hot rows of integer labels."""
     return np.eye(classes)[np.asarray(labels)]
 
 
-def pins():
-    """Return the requirement and the hashes of every entry of constraints.txt."""
-    text = (ROOT / "constraints.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+def pins(file="constraints.txt"):
+    """Return the requirement and the hashes of every entry of a file of pins."""
+    text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith((" ", "#"))]
     return [(Requirement(line.split(" --hash")[0]), SHA256.findall(line)) for line in lines]
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from helpers import ROOT, clean_environment, run_python
+from helpers import ROOT, clean_environment, notebook_code, run_python
 from mirror import NAMES, beans_archive, files_below, place, use
 from urllib3 import HTTPResponse
 
@@ -111,6 +111,20 @@ def test_a_corrupted_archive_leaves_nothing_or_what_is_right(
     mirror.replies[path] = [reply | {"body": bytes(body)}]
     use(name, address)
     assert address in refused(name)
+    assert files_below(home) == set()
+
+
+@pytest.mark.parametrize("method", [0, 1, 9, 12, 14, 93, 95, 99, 255])  # 8 is the right one
+def test_an_archive_that_names_another_method_of_packing_leaves_nothing(
+    home, offer, mirror, published, method
+):
+    address = offer("dry_beans")
+    (reply,) = mirror.replies[first_path(address)]
+    body = bytearray(reply["body"])
+    body[body.rindex(b"PK\x01\x02") + 10] = method  # in the list of what is in the archive
+    mirror.replies[first_path(address)] = [reply | {"body": bytes(body)}]
+    use("dry_beans", address)
+    assert address in refused("dry_beans")
     assert files_below(home) == set()
 
 
@@ -264,6 +278,45 @@ def test_a_server_that_sends_a_byte_now_and_then_is_left(
     assert "slower than 1024 bytes a second" in said
     assert time.monotonic() - started < 60  # at this pace the body would take hours
     assert files_below(home) == set()
+
+
+def redirect(mirror, path, monkeypatch, pause):
+    """Let the server lead from /start to a path, and pause before both replies."""
+    usual = mirror.answer
+
+    def answer(request):
+        time.sleep(pause)
+        if request.path != "/start":
+            usual(request)
+            return
+        request.send_response(302)
+        request.send_header("Location", path)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    monkeypatch.setattr(mirror, "answer", answer)
+    monkeypatch.setattr(datasets, "SLOW_WINDOW", 0.5)
+    return f"{mirror.url}/start"
+
+
+def test_a_slow_server_that_another_leads_to_is_left(home, offer, mirror, published, monkeypatch):
+    path = first_path(offer("macbeth"))
+    (body,) = published["macbeth"].values()
+    released = trickle(mirror, path, body, monkeypatch, pause=0.1)
+    use("macbeth", redirect(mirror, path, monkeypatch, pause=0.8))
+    said = refused("macbeth")
+    released.set()
+    assert "slower than 1024 bytes a second" in said
+    assert files_below(home) == set()
+
+
+def test_servers_that_think_before_they_answer_are_waited_for(
+    home, offer, mirror, published, monkeypatch
+):
+    path = first_path(offer("macbeth"))
+    use("macbeth", redirect(mirror, path, monkeypatch, pause=0.8))
+    assert datasets.locate("macbeth").kind == "real"
+    assert_nothing_or_all("macbeth", home, published)
 
 
 def test_a_slow_server_that_keeps_sending_is_waited_for(
@@ -587,9 +640,9 @@ def test_nothing_but_fetching_data_reaches_for_the_network(tmp_path):
     assert ran.stdout.strip() == "[]"
 
 
-def imports_of(path):
-    """Yield the names of the modules that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imports_of(source):
+    """Yield the names of the modules that some code imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -606,15 +659,22 @@ WAYS = {
     "ftplib",
     "httpx",
     "aiohttp",
+    "asyncio",
+    "distributed",
 }
 PURE = {"urllib.parse"}  # takes addresses apart
 IMPORTS_A_WAY = {
     "utilities/datasets.py",
+    "autograder/grade_all.py",  # the cluster that staff name with --backend dask
     "autograder/grader.py",  # the name of this machine, for the claim on a submission
     "autograder/sandbox.py",  # a Unix socket as a lock
     "autograder/hostile/arena.py",  # the door, on this machine, that a submission must not reach
     "autograder/hostile/attacks.py",  # what such a submission tries
 }
+
+
+def imports_a_way(source):
+    return any(name.split(".")[0] in WAYS and name not in PURE for name in imports_of(source))
 
 
 def test_no_other_module_imports_a_way_to_the_network():
@@ -623,9 +683,10 @@ def test_no_other_module_imports_a_way_to_the_network():
     found = {
         path.relative_to(ROOT).as_posix()
         for path in modules
-        if any(name.split(".")[0] in WAYS and name not in PURE for name in imports_of(path))
+        if imports_a_way(path.read_text(encoding="utf-8"))
     }
     assert found == IMPORTS_A_WAY
+    assert not any(imports_a_way(source) for source in notebook_code())
 
 
 def test_the_fetcher_of_every_set_goes_through_the_one_door(home, published, monkeypatch):

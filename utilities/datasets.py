@@ -28,6 +28,7 @@ import gzip
 import hashlib
 import http.client
 import io
+import lzma
 import os
 import pickle
 import re
@@ -641,9 +642,10 @@ def _refuse_to_be_led_elsewhere(response: Any, *_: Any, **__: Any) -> None:
 
 @contextlib.contextmanager
 def _cut_when_slow(target: Path) -> Iterator[Callable]:
-    """Cut a transfer that all but stands still; one that stands still times out by itself.
+    """Cut a body that all but stands still; one that stands still times out by itself.
 
-    Yields the hook that tells which reply is being read.
+    Yields the hook that tells which reply is being read. Headers are not watched: nothing
+    can be cut before they are whole.
     """
     replies: list[Any] = []
     done, is_slow = threading.Event(), threading.Event()
@@ -652,14 +654,13 @@ def _cut_when_slow(target: Path) -> Iterator[Callable]:
         size = 0
         while not done.wait(SLOW_WINDOW):
             before, size = size, target.stat().st_size if target.exists() else 0
-            if replies and size - before < SLOWEST * SLOW_WINDOW:
+            # nothing is to come of a reply that only leads elsewhere
+            bodies = [reply.raw for reply in replies if not reply.is_redirect]
+            if bodies and size - before < SLOWEST * SLOW_WINDOW:
                 is_slow.set()
-                with contextlib.suppress(
-                    OSError, ValueError, RuntimeError
-                ):  # it may just have ended
-                    raw = replies[-1].raw
-                    getattr(raw, "shutdown", raw.close)()  # urllib3 before 2.3 can only close
-                return
+                # it may just have ended; urllib3 before 2.3 can only close
+                with contextlib.suppress(OSError, ValueError, RuntimeError):
+                    getattr(bodies[-1], "shutdown", bodies[-1].close)()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -690,6 +691,7 @@ _FETCH_ERRORS = (
     RuntimeError,
     ValueError,
     EOFError,
+    lzma.LZMAError,
     http.client.HTTPException,
     tarfile.TarError,
     zipfile.BadZipFile,
