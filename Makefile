@@ -7,6 +7,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TOOLS := build/tools/bin
+LOCKED = $(TOOLS)/uv pip compile --universal --python-version 3.11 \
+  --generate-hashes --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help env data run test properties faults long-runs matrix matrix-short lock audit lint format starter autograder rehearse mutants bench weights diagrams notebook pdf html check submission figures clean
@@ -53,9 +55,10 @@ matrix: $(READY)  ## tests and figures with old and new libraries on every Pytho
 matrix-short: $(READY)  ## the published figures with NumPy and scikit-learn of 2024 (2 minutes)
 	@$(PY) tests/matrix.py --short
 
-lock: $(TOOLS)  ## pin what requirements.txt needs in constraints.txt, with hashes; what is pinned stays
-	@$(TOOLS)/uv pip compile requirements.txt --universal --python-version 3.11 \
-	  --generate-hashes --no-header --no-annotate --quiet --output-file constraints.txt
+lock: $(TOOLS)  ## pin what the two requirements.txt need beside them, with hashes; what is pinned stays
+	@$(LOCKED) requirements.txt --output-file constraints.txt
+	@$(LOCKED) benchmarks/requirements.txt --constraint constraints.txt \
+	  --output-file benchmarks/constraints.txt
 
 audit: $(READY) $(TOOLS)  ## is anything that is installed known to be unsafe? (asks PyPI)
 	@$(PY) -m pip check
@@ -86,8 +89,8 @@ rehearse: autograder  ## run the zips as Gradescope does, at half a CPU and 768 
 mutants: $(READY)  ## grade all wrong submissions, into autograder/KILL_MATRIX.md (half an hour)
 	@$(PY) -m autograder.mutants
 
-bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (real data only; an hour or more)
-	@$(PY) -m pip install --quiet --requirement benchmarks/requirements.txt \
+bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (real data only; two hours)
+	@$(PY) -m pip install --quiet --require-hashes --requirement benchmarks/constraints.txt \
 	  || echo "JAX could not be installed: its row is left out"
 	@HW4_STANDIN=0 $(PY) -m benchmarks
 

@@ -2,8 +2,8 @@
 
 Every part runs in a process of its own, with the threads it needs, and leaves its results in
 build/benchmarks/; the tables in build/benchmarks.md and .json are made of all of them, so a
-part can be timed again alone. The tables tell when each part was timed, and leave out what another
-machine or other versions gave.
+part can be timed again alone. The tables tell when each part was timed, and at which commit, and
+leave out what another machine or other versions gave.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks import harness
+from utilities.commit import current_commit
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # the products are too small to share
 ONE_XLA_THREAD = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
@@ -55,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_here(part: str) -> None:
-    """Time a part in this process and write its results, with their machine and date."""
+    """Time a part in this process and write its results, with machine, date and commit."""
+    commit = current_commit()  # files may be changed while it runs
     module = importlib.import_module(f"benchmarks.{part}")
     results = []
     for timed in ("rows", "growth"):  # not every part has work that grows
@@ -64,7 +66,8 @@ def run_here(part: str) -> None:
             print(harness.markdown([result]).splitlines()[-1], flush=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
     date = datetime.now().isoformat(" ", "minutes")
-    content = {"machine": harness.machine(), "date": date, "results": results}
+    stamps = {"machine": harness.machine(), "date": date, "commit": commit}
+    content = stamps | {"results": results}
     _path(part).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -84,7 +87,7 @@ def _collected() -> tuple[list, list[str]]:
             notes.append(f"{part}: not timed")
             continue
         content = json.loads(_path(part).read_text(encoding="utf-8"))
-        note = f"{part}: timed {content['date']}"
+        note = f"{part}: timed {content['date']} at commit {content['commit']}"
         if content["machine"] == harness.machine():
             results += map(harness.from_data, content["results"])
         else:

@@ -1,15 +1,10 @@
-"""Question 2 on a graphics card: seconds an epoch, and to the published accuracy.
+"""Question 2 on a graphics card: seconds an epoch, and to the published accuracy."""
 
-HW4_CARD_PAIRS says how many pairs are trained, for a card that is lent for minutes only.
-"""
-
-import os
 from collections.abc import Iterator, Sequence
 
 from benchmarks.harness import Figure, Missing, Row, of_pairs
-from benchmarks.training import Epochs, compare_to_target, train_ours, train_rival
+from benchmarks.training import Epochs, compare_to_target, train_in_turn, train_ours
 
-PAIRS = int(os.environ.get("HW4_CARD_PAIRS", "3"))
 RIVAL = "DataLoader with 2 workers"
 
 
@@ -28,11 +23,11 @@ def rows() -> Iterator[Row | Figure | Missing]:
     card = torch.cuda.get_device_name() if device == "cuda" else device
     train_ours(device)  # what is compiled and chosen once is done before
     runs = []
-    for seed in range(PAIRS):
-        runs.append((train_ours(device, seed), train_rival(device, seed)))
-        yield from _compared(f"{card}, pair {seed + 1}", runs[-1:])
-    if PAIRS > 1:
-        yield from _compared(f"{card}, all {PAIRS} pairs", runs)
+    for run in train_in_turn(device):
+        runs.append(run)
+        yield from _compared(f"{card}, pair {len(runs)}", [run])
+    if len(runs) > 1:
+        yield from _compared(f"{card}, all {len(runs)} pairs", runs)
 
 
 def _compared(where: str, runs: Sequence[tuple[Epochs, Epochs]]) -> Iterator[Row | Figure]:

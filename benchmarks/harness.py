@@ -13,13 +13,13 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 FASTER = "at least {:g} x as fast"
 NOT_SLOWER = "at most {:g} x its time"
 STRAIGHT_LINE = 1.1  # largest exponent of what grows in proportion, with room for caches that fill
+VECTORS = ("amx_tile", "avx512_bf16", "avx512f", "avx2", "avx")  # Linux' names, newest first
 LIBRARIES = ("numpy", "scikit-learn", "torch", "tensorflow-cpu", "keras", "jax")
 
 
@@ -108,7 +108,7 @@ class Growth:
     goal : str
         In words.
     reached : bool
-        Whether the exponent meets the goal.
+        Whether the exponent meets the goal, and the memory its bound if it has one.
     """
 
     what: str
@@ -122,7 +122,12 @@ class Growth:
 
 
 def measure_growth(
-    what: str, unit: str, sizes: Sequence[int], work: Callable[[int], object], repeats: int = 3
+    what: str,
+    unit: str,
+    sizes: Sequence[int],
+    prepare: Callable[[int], Callable[[], object]],
+    megabytes_each: float = math.inf,
+    repeats: int = 3,
 ) -> Growth:
     """Time a piece of work at several sizes, after a warm-up at the smallest.
 
@@ -132,8 +137,11 @@ def measure_growth(
         For the table.
     sizes : sequence of int
         In ascending order.
-    work : callable
-        Does the work of the size it is given.
+    prepare : callable
+        Makes what work of the size it is given needs, which counts neither as time nor as
+        memory, and returns a callable that does the work.
+    megabytes_each : float
+        Most memory that is acceptable for each unit of size.
     repeats : int
         Times at each size; the median counts.
 
@@ -141,13 +149,14 @@ def measure_growth(
     -------
     Growth
     """
-    work(sizes[0])
+    prepare(sizes[0])()
     seconds, megabytes = [], []
     for size in sizes:
+        work = prepare(size)
         before = _restart_peak_memory()
-        seconds.append(statistics.median(_seconds(partial(work, size)) for _ in range(repeats)))
+        seconds.append(statistics.median(_seconds(work) for _ in range(repeats)))
         megabytes.append(_memory("VmHWM") - before)
-    return of_sizes(what, unit, sizes, seconds, megabytes)
+    return of_sizes(what, unit, sizes, seconds, megabytes, megabytes_each)
 
 
 def of_sizes(
@@ -156,9 +165,15 @@ def of_sizes(
     sizes: Sequence[int],
     seconds: Sequence[float],
     megabytes: Sequence[float],
+    megabytes_each: float = math.inf,
 ) -> Growth:
     """Return the growth of times and memory measured at several sizes; see ``measure_growth``."""
     slope, _ = statistics.linear_regression(*(list(map(math.log, x)) for x in (sizes, seconds)))
+    goal = f"at most {STRAIGHT_LINE:g}"
+    if megabytes_each < math.inf:
+        goal += f", and {megabytes_each:g} MB for each of the {unit}"
+    # NaN, an unknown memory, breaks no bound
+    is_bounded = not any(m > megabytes_each * n for m, n in zip(megabytes, sizes, strict=True))
     return Growth(
         what=what,
         unit=unit,
@@ -166,8 +181,8 @@ def of_sizes(
         seconds=tuple(seconds),
         megabytes=tuple(megabytes),
         exponent=slope,
-        goal=f"at most {STRAIGHT_LINE:g}",
-        reached=slope <= STRAIGHT_LINE,
+        goal=goal,
+        reached=slope <= STRAIGHT_LINE and is_bounded,
     )
 
 
@@ -344,12 +359,15 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _processor() -> str:
-    """Return the processor's name and the number of cores."""
+    """Return the processor's name, its newest vector instructions and the number of cores."""
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        name = f"{names[0]}, {len(names)} cores" if names else name
+        flags = {flag for line in lines if line.startswith("flags") for flag in line.split()}
+        # virtual machines of one name may differ in them
+        newest = next((vector for vector in VECTORS if vector in flags), "none beyond SSE")
+        name = f"{names[0]} ({newest}), {len(names)} cores" if names else name
     return name
 
 

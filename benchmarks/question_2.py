@@ -1,4 +1,4 @@
-"""Question 2: images a second through the input pipeline, both transformations on."""
+"""Question 2: the input pipeline, both transformations on, and the training of the CNN."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
-from benchmarks.harness import Row, compare
+from benchmarks.harness import Figure, Row, compare
+from benchmarks.training import compare_to_target, train_in_turn
 from utilities import datasets
 
 RIVAL_BATCH = 32
@@ -14,8 +15,8 @@ OUR_BATCH = 256
 DEVIATIONS = 5  # standard ones, by which shares of images may differ
 
 
-def rows() -> Iterator[Row]:
-    """Time one pass over the training images, nothing done with them."""
+def rows() -> Iterator[Row | Figure]:
+    """Time a pass over the training images, nothing done with them; then whole trainings."""
     from benchmarks.rival_modules.cnn_trainer import loader_of
     from cnn_image_transformations import create_training_transformations
     from cnn_trainer import make_loader
@@ -35,6 +36,7 @@ def rows() -> Iterator[Row]:
         10,
         pairs=3,
     )
+    yield compare_to_target("CNN", list(train_in_turn("cpu")), 3)
 
 
 def check_same_distribution(ours: Iterable, theirs: Iterable, originals: torch.Tensor) -> None:

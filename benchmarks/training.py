@@ -1,15 +1,20 @@
-"""Trainings of the CNN, ours and the rival's, watched epoch by epoch."""
+"""Trainings of the CNN, ours and the rival's, watched epoch by epoch.
+
+HW4_CNN_PAIRS says how many pairs are trained; a card may be lent for minutes only.
+"""
 
 import contextlib
 import io
+import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.harness import Figure, Row, of_pairs
 from utilities import datasets
 
+PAIRS = int(os.environ.get("HW4_CNN_PAIRS", "3"))
 TARGET = 0.930  # the published validation accuracy
 QUICK = {"num_epochs": 6, "batch_size": 256, "init_lr": 5e-3}  # reach it soonest
 RIVAL = {"num_epochs": 10, "batch_size": 32, "init_lr": 5e-3}  # reached it in the course
@@ -48,6 +53,12 @@ class _Watch(io.StringIO):
     def write(self, text: str) -> int:
         self.epochs.read(text, time.monotonic() - self.started)
         return super().write(text)
+
+
+def train_in_turn(device: str) -> Iterator[tuple[Epochs, Epochs]]:
+    """Train ours and the rival's ``PAIRS`` times on a device, each time with another seed."""
+    for seed in range(PAIRS):
+        yield train_ours(device, seed), train_rival(device, seed)
 
 
 def train_ours(device: str = "cpu", seed: int = 0) -> Epochs:

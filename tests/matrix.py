@@ -29,6 +29,8 @@ from pathlib import Path
 from conditions import CONDITIONS, SHORT_LOSSES, reproduce
 from helpers import ROOT, clean_environment, run_file
 
+from utilities.commit import current_commit
+
 ENVIRONMENTS = ROOT / "tests" / "environments"
 BUILD = ROOT / "build" / "matrix"
 SETS = {"autumn_2024": "autumn 2024", "newest": "newest"}
@@ -42,8 +44,7 @@ TESTS = ["tests", *(f"--ignore=tests/test_{name}.py" for name in STAFF)]
 QUESTION_1 = ("short", "gd", "bgd", "momentum")
 SEEDED = ("cnn", "rnn", "lstm")
 NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
-# pip says it of an index that it could not reach, too
-UNREACHED, NONE_SEEN = "connection broken by", "(from versions: none)"
+UNREACHED = "connection broken by"
 NO_WHEEL = "no wheel of"
 
 
@@ -108,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.sets:
             for python in _interpreters(options.pythons):
                 _keep(run(name, python, options.tests))
-        results = list(_kept(_commit()))
+        results = list(_kept(current_commit()))
     text = table(results)
     print("\n" + text)
     if not options.short:
@@ -180,7 +181,7 @@ def _interpreters(wanted: Iterable[str]) -> Iterator[tuple[str, str]]:
 def run(name: str, interpreter: tuple[str, str], tests: Sequence[str]) -> Result:
     """Make an environment, and run tests and trainings in it."""
     version, executable = interpreter
-    result = Result(SETS[name], version, _commit())
+    result = Result(SETS[name], version, current_commit())
     wanted = ["-r", ROOT / "requirements.txt", "-c", ENVIRONMENTS / f"{name}.txt"]
     with _entering_problems(result):
         python = _installed(BUILD / f"{name}-{version}", executable, wanted, result)
@@ -199,7 +200,7 @@ def run(name: str, interpreter: tuple[str, str], tests: Sequence[str]) -> Result
 def run_short() -> Result:
     """Work out the figures of Questions 1 and 3 with the libraries of 2024."""
     version, executable = next(iter(_interpreters([sys.executable])))
-    result = Result(SETS["autumn_2024"], version, _commit())
+    result = Result(SETS["autumn_2024"], version, current_commit())
     wanted = [*CORE, "-c", ENVIRONMENTS / "autumn_2024.txt"]
     with _entering_problems(result):
         _figures(result, _installed(BUILD / f"short-{version}", executable, wanted, result))
@@ -213,22 +214,12 @@ def _entering_problems(result: Result) -> Iterator[None]:
         yield
     except subprocess.TimeoutExpired as error:
         result.problem = f"no answer for {error.timeout:.0f} seconds"
-    except (RuntimeError, subprocess.CalledProcessError) as error:
+    except (RuntimeError, ValueError, LookupError, OSError, subprocess.SubprocessError) as error:
         lines = str(error).strip().splitlines() or ["a process died without a word"]
         result.problem = lines[-1]
     else:
         return
     _say(result, result.problem)
-
-
-def _commit() -> str:
-    """Return the project's commit, marked where files differ from it, or "unknown"."""
-    ask = ("git", "describe", "--always", "--dirty", "--exclude=*")
-    try:
-        finished = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):  # no git, or a copy without history
-        return "unknown"
-    return finished.stdout.strip()
 
 
 def _say(result: Result, what: str) -> None:
@@ -249,7 +240,10 @@ def _installed(folder: Path, executable: str, wanted: Sequence[str | Path], resu
             # without a wheel of a pinned version pip speaks of a conflict; alone, it names the pin
             pins = ("--dry-run", "--no-deps", "-r", wanted[-1])
             alone = run_file("-m", "pip", "install", *wheels, *pins, python=python, timeout=1800)
-            raise RuntimeError(_why_not_installed(finished.stderr, alone.stderr))
+            known = ("--dry-run", "--ignore-installed", "--no-deps", "pip")
+            asked = run_file("-m", "pip", "install", *known, python=python, timeout=300)
+            is_reached = asked.returncode == 0
+            raise RuntimeError(_why_not_installed(finished.stderr, alone.stderr, is_reached))
         stamp.write_text(asked_for, encoding="utf-8")
     listed = json.loads(run_file("-m", "pip", "list", "--format", "json", python=python).stdout)
     versions = {entry["name"].lower().replace("_", "-"): entry["version"] for entry in listed}
@@ -257,16 +251,12 @@ def _installed(folder: Path, executable: str, wanted: Sequence[str | Path], resu
     return python
 
 
-def _why_not_installed(said: str, said_of_pins: str) -> str:
+def _why_not_installed(said: str, said_of_pins: str, is_reached: bool) -> str:
     """Tell in one line why pip failed, from what it said and what it said of the pins alone."""
-    if UNREACHED in said + said_of_pins:
+    if UNREACHED in said + said_of_pins or not is_reached:
         return "the package index was not reached"
-    missing = NOT_FOUND.search(said_of_pins)
-    if missing is None:
-        return " ".join(said.split())[-300:]
-    if NONE_SEEN in said_of_pins:
-        return f"pip saw no version at all for {missing[1]}: was the package index reached?"
-    return f"{NO_WHEEL} {missing[1]}"
+    missing = NOT_FOUND.search(said_of_pins) or NOT_FOUND.search(said)
+    return f"{NO_WHEEL} {missing[1]}" if missing else " ".join(said.split())[-300:]
 
 
 def _figures(result: Result, python: str) -> None:

@@ -84,6 +84,13 @@ def test_growth_steeper_than_a_straight_line_falls_short():
     assert harness.markdown([growth]).endswith("| at most 1.1 | 1.30 | FALLS SHORT |\n")
 
 
+@pytest.mark.parametrize(("megabytes", "reached"), [((2.0, 29.0), True), ((2.0, 31.0), False)])
+def test_memory_beyond_its_bound_falls_short(megabytes, reached):
+    growth = harness.of_sizes("a", "rows", (1, 10), (0.1, 1.0), megabytes, megabytes_each=3)
+    assert growth.reached is reached
+    assert "at most 1.1, and 3 MB for each of the rows" in harness.markdown([growth])
+
+
 @pytest.fixture
 def timed_before(tmp_path, monkeypatch):
     """A folder with the results of two parts, one from another machine; return a part's path."""
@@ -92,7 +99,8 @@ def timed_before(tmp_path, monkeypatch):
     here = harness.machine()
     for part, machine in (("question_1", here), ("question_2", here | {"processor": "another"})):
         results = [harness.to_data(harness.Missing(f"a row of {part}", "b", "c"))]
-        content = {"machine": machine, "date": "2026-01-02 03:04", "results": results}
+        stamps = {"machine": machine, "date": "2026-01-02 03:04", "commit": "1234567"}
+        content = stamps | {"results": results}
         bench._path(part).write_text(json.dumps(content), encoding="utf-8")
     return bench._path
 
@@ -107,9 +115,9 @@ def test_the_table_dates_each_part_and_leaves_out_other_machines(timed_before, m
     end_with(0, monkeypatch)
     assert bench.main(["question_3"]) == 0
     table = (timed_before("question_1").parent / "benchmarks.md").read_text(encoding="utf-8")
-    assert "- question_1: timed 2026-01-02 03:04\n" in table
+    assert "- question_1: timed 2026-01-02 03:04 at commit 1234567\n" in table
     assert "| a row of question_1 |" in table
-    assert "- question_2: timed 2026-01-02 03:04 on another machine" in table
+    assert "- question_2: timed 2026-01-02 03:04 at commit 1234567 on another machine" in table
     assert "| a row of question_2 |" not in table
 
 
@@ -121,17 +129,18 @@ def test_a_part_that_fails_leaves_no_older_results_in_the_table(timed_before, mo
     assert "a row of question_1" not in table
 
 
-def test_results_are_kept_with_their_machine_and_date(timed_before, monkeypatch):
+def test_results_are_kept_with_their_machine_date_and_commit(timed_before, monkeypatch):
     monkeypatch.setattr(question_2, "rows", lambda: RESULTS)
     bench.run_here("question_2")
     kept = json.loads(timed_before("question_2").read_text(encoding="utf-8"))
     assert kept["machine"] == harness.machine()
     assert kept["date"] != "2026-01-02 03:04"
+    assert kept["commit"] == bench.current_commit()
     assert [data["what"] for data in kept["results"]] == ["a", "c", "d", "e"]
 
 
 def test_growth_is_measured_at_every_size():
-    growth = harness.measure_growth("sleep", "ms", (1, 20), lambda ms: time.sleep(ms / 1000))
+    growth = harness.measure_growth("sleep", "ms", (1, 20), lambda ms: pause(ms / 1000))
     assert growth.sizes == (1, 20)
     assert growth.seconds[0] < growth.seconds[1]
     assert growth.seconds[1] >= 0.02
@@ -230,13 +239,14 @@ def test_without_a_graphics_card_its_rows_are_missing(monkeypatch):
 def test_on_a_graphics_card_epochs_and_seconds_to_the_accuracy_are_compared(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "H100")
-    monkeypatch.setattr(accelerator, "PAIRS", 2)
+    monkeypatch.setattr(training, "PAIRS", 2)
     runs = {
         "train_ours": training.Epochs([1.0, 2.0], [0.92, 0.93]),
         "train_rival": training.Epochs([6.0, 12.0, 18.0], [0.91, 0.93, 0.93]),
     }
     for name, epochs in runs.items():
-        monkeypatch.setattr(accelerator, name, lambda device, seed=0, epochs=epochs: epochs)
+        monkeypatch.setattr(training, name, lambda device, seed=0, epochs=epochs: epochs)
+    monkeypatch.setattr(accelerator, "train_ours", training.train_ours)
     rows = list(accelerator.rows())
     assert [row.what.partition(" on ")[2] for row in rows[::2]] == [
         "H100, pair 1",

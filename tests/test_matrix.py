@@ -6,11 +6,12 @@ import matrix
 import pytest
 from matrix import Result
 
-NO_INDEX = (
+NO_VERSION = (
     "ERROR: Could not find a version that satisfies the requirement numpy==1.26.4"
     " (from versions: none)\nERROR: No matching distribution found for numpy==1.26.4\n"
 )
-NO_WHEEL = NO_INDEX.replace("none", "2.1.0, 2.4.6")
+NO_WHEEL = NO_VERSION.replace("none", "2.1.0, 2.4.6")
+CONFLICT = "ERROR: Cannot install -r requirements.txt because of conflicting dependencies.\n"
 BROKEN = "WARNING: Retrying (...) after connection broken by 'NewConnectionError(...)'\n"
 
 
@@ -50,20 +51,18 @@ def test_an_environment_in_which_anything_is_amiss_is_not(changes):
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("said", "said_of_pins", "is_reached", "why"),
     [
-        (NO_WHEEL, "no wheel of numpy==1.26.4"),
-        (
-            NO_INDEX,
-            "pip saw no version at all for numpy==1.26.4: was the package index reached?",
-        ),
-        (BROKEN + NO_INDEX, "the package index was not reached"),
-        (BROKEN + NO_WHEEL, "the package index was not reached"),  # but another index was
-        ("ERROR: No space left\n on device", "ERROR: No space left on device"),
+        (CONFLICT, NO_WHEEL, True, "no wheel of numpy==1.26.4"),
+        (NO_VERSION, "", True, "no wheel of numpy==1.26.4"),  # of a set without pins
+        (NO_VERSION, NO_VERSION, False, "the package index was not reached"),
+        (BROKEN + NO_VERSION, "", True, "the package index was not reached"),
+        (BROKEN + NO_WHEEL, NO_WHEEL, True, "the package index was not reached"),  # another was
+        ("ERROR: No space left\n on device", "", True, "ERROR: No space left on device"),
     ],
 )
-def test_only_an_index_that_was_reached_can_be_without_a_wheel(said, why):
-    assert matrix._why_not_installed(said, said) == why
+def test_only_an_index_that_was_reached_can_be_without_a_wheel(said, said_of_pins, is_reached, why):
+    assert matrix._why_not_installed(said, said_of_pins, is_reached) == why
     assert Result("autumn 2024", "3.13.0", problem=why).good == why.startswith("no wheel")
 
 
@@ -79,7 +78,7 @@ def test_an_environment_without_figures_is_said_to_have_none(capsys, problem, st
 
 def test_no_environment_at_all_is_a_failure(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(matrix, "BUILD", tmp_path / "build" / "matrix")
-    monkeypatch.setattr(matrix, "_commit", lambda: "1234567")
+    monkeypatch.setattr(matrix, "current_commit", lambda: "1234567")
     assert matrix.main(["--pythons", "2.0"]) == 1
     assert "No environment was tried" in capsys.readouterr().out
 
@@ -113,6 +112,8 @@ def test_tests_pass_by_exit_status_and_closing_line(status, printed, outcome):
         (subprocess.TimeoutExpired("python", 300), "no answer for 300 seconds"),
         (RuntimeError("Traceback ...\nValueError: beans\n"), "ValueError: beans"),
         (RuntimeError(""), "a process died without a word"),
+        (IndexError("list index out of range"), "list index out of range"),
+        (FileNotFoundError("no python3.11"), "no python3.11"),
     ],
 )
 def test_what_goes_wrong_in_one_environment_is_entered(monkeypatch, error, problem):
@@ -120,7 +121,7 @@ def test_what_goes_wrong_in_one_environment_is_entered(monkeypatch, error, probl
         raise error
 
     monkeypatch.setattr(matrix, "_installed", fail)
-    monkeypatch.setattr(matrix, "_commit", lambda: "1234567")
+    monkeypatch.setattr(matrix, "current_commit", lambda: "1234567")
     result = matrix.run("newest", ("3.11.7", "python3.11"), [])
     assert result.problem == problem
     assert not result.good
@@ -137,4 +138,4 @@ def test_results_of_other_commits_are_left_out(monkeypatch, tmp_path):
 
 def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert matrix._commit() == "unknown"
+    assert matrix.current_commit() == "unknown"

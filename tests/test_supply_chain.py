@@ -5,9 +5,9 @@ from helpers import ROOT, pins, pins_of
 from packaging.requirements import Requirement
 
 
-def wanted():
-    """Return the requirements of requirements.txt."""
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+def requirements_of(file):
+    """Return the requirements in a file that people write."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
     return [Requirement(text) for line in lines if (text := line.split("#")[0].strip())]
 
 
@@ -18,7 +18,7 @@ def test_every_library_is_pinned_to_one_version_with_hashes():
         assert len(hashes) == len(set(hashes)) >= 1, pin
 
 
-@pytest.mark.parametrize("need", wanted(), ids=lambda need: need.name)
+@pytest.mark.parametrize("need", requirements_of("requirements.txt"), ids=lambda need: need.name)
 def test_the_pinned_set_holds_what_the_homework_asks_for(need):
     versions = pins_of(need.name)
     assert versions and all(need.specifier.contains(version) for version in versions), need
@@ -31,3 +31,21 @@ def test_the_environment_takes_nothing_whose_hash_is_not_known():
     assert "--require-hashes --requirement constraints.txt" in installs[0]
     # the project itself; without build isolation pip fetches nothing for it
     assert "--no-deps" in installs[1] and "--no-build-isolation" in installs[1]
+
+
+def test_nothing_else_is_ever_put_into_the_environment_without_its_hash():
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    installs = [line for line in lines if "$(PY) -m pip install" in line]
+    assert len(installs) == 3
+    for line in installs:
+        assert "--require-hashes" in line or "--no-deps" in line, line
+
+
+def test_what_the_benchmarks_add_leaves_the_pinned_set_as_it_is():
+    (need,) = requirements_of("benchmarks/requirements.txt")
+    added = dict(pins("benchmarks/constraints.txt"))
+    assert [str(pin.specifier) for pin in added if pin.name == need.name] == [str(need.specifier)]
+    assert all(added.values())  # hashes
+    for pin in added:
+        version = next(iter(pin.specifier)).version
+        assert pins_of(pin.name) in ([], [version]) or version in pins_of(pin.name), pin
