@@ -171,7 +171,7 @@ def of_sizes(
     slope, _ = statistics.linear_regression(*(list(map(math.log, x)) for x in (sizes, seconds)))
     goal = f"at most {STRAIGHT_LINE:g}"
     if megabytes_each < math.inf:
-        goal += f", and {megabytes_each:g} MB for each of the {unit}"
+        goal += f"; memory at most {megabytes_each:g} MB x size"
     # NaN, an unknown memory, breaks no bound
     is_bounded = not any(m > megabytes_each * n for m, n in zip(megabytes, sizes, strict=True))
     return Growth(
