@@ -44,6 +44,7 @@ MUON_RATE = 2.5  # learning rate of Muon, in units of AdamW's
 MUON_MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # from Jordan et al.: fast from 0 to about 1
 NEWTON_SCHULZ_STEPS = 3
+NEAREST = (InterpolationMode.NEAREST, "nearest", 0)  # as torchvision's versions put it
 SMALLEST_NORM = 1e-7  # a gradient of zeros stays one
 
 
@@ -161,7 +162,7 @@ def _batch_step(step: nn.Module) -> Callable | None:
 
 def _is_plain_rotation(rotation: v2.RandomRotation) -> bool:
     return (
-        rotation.interpolation == InterpolationMode.NEAREST
+        rotation.interpolation in NEAREST
         and not rotation.expand
         and rotation.center is None
         and not rotation.fill

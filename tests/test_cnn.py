@@ -12,7 +12,7 @@ from helpers import no_warnings, refused
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.datasets import FashionMNIST
-from torchvision.transforms import v2
+from torchvision.transforms import InterpolationMode, v2
 from tqdm import tqdm
 
 import cnn_trainer
@@ -328,6 +328,28 @@ def test_the_figures_beside_the_bar_are_read_once_in_twenty_batches(monkeypatch,
     monkeypatch.setattr(cnn_trainer, "tqdm", QuickBar)
     make_trainer(batch_size=1, num_epochs=2).train()  # 60 batches an epoch
     assert [sorted(figures) for figures in shown] == [["accuracy", "loss"]] * 6
+
+
+def turned_by(interpolation):
+    turn = v2.RandomRotation((-36, 36), interpolation=interpolation)
+    convert = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
+    return v2.Compose([*convert, v2.RandomApply([turn], p=0.2)])
+
+
+@pytest.mark.parametrize(
+    ("transform", "is_quick"),
+    [
+        (create_training_transformations(), True),
+        (create_testing_transformations(), True),
+        (turned_by(InterpolationMode.NEAREST), True),
+        (turned_by(0), True),  # as PIL counts
+        (turned_by(InterpolationMode.BILINEAR), False),
+    ],
+    ids=["training", "testing", "nearest", "nearest by number", "bilinear"],
+)
+def test_known_transformations_are_read_from_memory(transform, is_quick):
+    loader = cnn_trainer.make_loader(small_fashion(4, transform=transform), 2, "cpu", False)
+    assert isinstance(loader, cnn_trainer.MemoryLoader) is is_quick
 
 
 def test_the_default_settings_are_those_of_the_contract(capsys):
