@@ -110,6 +110,16 @@ def test_a_page_is_shown_and_scripts_give_their_values():
 
 
 @needs_chromium
+def test_the_real_one_leaves_nothing_in_the_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # what Chromium looks at
+    monkeypatch.setattr(chromium.tempfile, "tempdir", str(tmp_path))
+    with Chromium() as browser:
+        browser.load("<p>Peas</p>")
+        assert len(list(tmp_path.iterdir())) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_chromium
 def test_errors_of_the_page_are_kept(tmp_path):
     page = tmp_path / "page.html"
     page.write_text("<script>console.error('spilt'); console.log('fine'); nothing.at.all</script>")

@@ -301,7 +301,16 @@ class Chromium:
             os.close(self._to)
             os.close(self._from)
             self._log.close()
+            self._remove_socket()
         self._profile.cleanup()
+
+    def _remove_socket(self) -> None:
+        """Remove the folder, beside the profile, that a killed Chromium leaves its socket in."""
+        with contextlib.suppress(OSError):
+            folder = Path(self._profile.name, "SingletonSocket").readlink().parent
+            for name in ("SingletonSocket", "SingletonCookie"):
+                (folder / name).unlink()
+            folder.rmdir()
 
     # The protocol: JSON messages, each ended by a zero byte.
 
