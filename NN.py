@@ -62,7 +62,8 @@ class NeuralNet:
     parameters : dict of str to ndarray
         theta1 (M, K), b1 (K,), theta2 (K, R), b2 (R,), theta3 (R, D), b3 (D,).
     cache : dict of str to ndarray
-        What ``forward`` leaves for ``compute_gradients``.
+        What ``forward`` leaves for ``compute_gradients``; after a training, of the last
+        2,048 rows at most.
     change : dict of str to ndarray
         Last change of every parameter, for momentum.
     loss : list of float
@@ -206,8 +207,8 @@ class NeuralNet:
         Returns
         -------
         float
-            Mean over the rows of -sum(y log(y_hat + 1e-15)), in nats, within 4 units in
-            the last place or 2.2e-16.
+            Mean over the rows of -sum(y log(y_hat + 1e-15)), in nats; for y_hat up to 1
+            within 4 units in the last place or 2.2e-16.
         """
         y, y_hat = _as_same_shape(y, y_hat, "y_hat")
         if y_hat.min() < 0:
@@ -343,12 +344,13 @@ class NeuralNet:
         missing = [key for key in needed if key not in self.cache]
         if missing:
             raise ValueError(f"cache must hold {', '.join(needed)}, got none of {missing}")
-        if len(y) != len(self.cache["X"]):
-            raise ValueError(f"y must have {len(self.cache['X'])} rows as X has, got {len(y)}")
-        slope1, slope2 = (_silu_and_slope(self.cache[key])[1] for key in ("u1", "u2"))
+        cache = {key: _as_rows(self.cache[key], f"cache['{key}']") for key in needed}
+        if len(y) != len(cache["X"]):
+            raise ValueError(f"y must have {len(cache['X'])} rows as X has, got {len(y)}")
+        slope1, slope2 = (_silu_and_slope(cache[key])[1] for key in ("u1", "u2"))
         if use_dropout:
-            slope1 = slope1 * _dropout_factor(self.cache["mask"], self.dropout_prob)
-        inputs = [_with_ones(self.cache[key]) for key in ("X", "o1", "o2")]
+            slope1 = slope1 * _dropout_factor(cache["mask"], self.dropout_prob)
+        inputs = [_with_ones(cache[key]) for key in ("X", "o1", "o2")]
         layers = _stacked(self.parameters)
         gradients = [np.empty(layer.shape) for layer in layers]
         with _overflow_checked_after():

@@ -255,6 +255,24 @@ def test_the_make_of_the_rows_changes_no_prediction_no_gradient_and_no_step(x, u
         np.testing.assert_allclose(result, expected, rtol=1e-11, atol=1e-13, err_msg=name)
 
 
+@given(sizes=SIZES, rows=st.integers(1, 7), seed=SEEDS, use_dropout=st.booleans())
+def test_the_make_of_probabilities_and_cache_changes_no_gradient(sizes, rows, seed, use_dropout):
+    net, rng = drawn_net(sizes, seed), np.random.default_rng(seed)
+    y = one_hot(rng.integers(0, sizes[-1], rows), sizes[-1])
+    yh = net.forward(rng.normal(size=(rows, sizes[0])), use_dropout)
+    cache = net.cache
+
+    def gradients(*arrays):
+        net.cache = dict(zip(cache, arrays[2:], strict=True))  # as the grader fills it
+        found = net.compute_gradients(*arrays[:2], use_dropout)
+        return np.concatenate([gradient.ravel() for gradient in found.values()])
+
+    arrays = [y, yh, *cache.values()]
+    expected = gradients(*arrays)
+    for made in zip(*(makes_of(array).values() for array in arrays), strict=True):
+        np.testing.assert_allclose(quietly(gradients, *made), expected, rtol=1e-11, atol=1e-13)
+
+
 @given(
     sizes=SIZES,
     seed=SEEDS,
