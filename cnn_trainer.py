@@ -1,9 +1,9 @@
 """Question 2.1.3: training the convolutional net, and asking it.
 
-``Trainer`` is what the notebook calls. ``MemoryLoader`` feeds it: a data set that lies
-in memory as one uint8 tensor is transformed a batch at a time instead of an image at a
-time, each image still with its own flip and its own angle; any other data set goes
-through PyTorch's DataLoader. ``Muon`` trains the weight matrices of the hidden layers,
+``Trainer`` is what the notebook calls. ``MemoryLoader`` feeds it: a data set, or a part of
+one, that lies in memory as one uint8 tensor is transformed a batch at a time instead of an
+image at a time, each image still with its own flip and its own angle; any other data set
+goes through PyTorch's DataLoader. ``Muon`` trains the weight matrices of the hidden layers,
 and needs fewer epochs than AdamW, which trains the rest.
 
 Symbols: N images, H and W height and width, B batch size.
@@ -27,7 +27,7 @@ from numbers import Integral, Real
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.datasets import MNIST
 from torchvision.transforms import InterpolationMode, v2
 from tqdm import tqdm
@@ -112,7 +112,7 @@ def flip_some(images: torch.Tensor, p: float) -> torch.Tensor:
 
 
 def _to_unit_range(images: torch.Tensor) -> torch.Tensor:
-    return images.to(torch.float32) / 255
+    return images if images.dtype == torch.float32 else images.to(torch.float32) / 255
 
 
 def batch_transform(transform: Callable) -> Callable | None:
@@ -238,13 +238,13 @@ class DeviceLoader:
 def make_loader(
     dataset: Dataset, batch_size: int, device: str | torch.device, shuffle: bool
 ) -> MemoryLoader | DeviceLoader:
-    """Return the quickest loader that gives this data set's images.
+    """Return a loader of this data set's images: from memory where that gives the same.
 
     Parameters
     ----------
     dataset : torch.utils.data.Dataset
-        torchvision's FashionMNIST (or MNIST) with known transformations is read from
-        memory, any other data set by a DataLoader.
+        torchvision's FashionMNIST (or MNIST) with known transformations, or a Subset of it,
+        is read from memory, any other data set by a DataLoader.
     batch_size : int
     device : torch.device
     shuffle : bool
@@ -253,12 +253,23 @@ def make_loader(
     -------
     MemoryLoader or DeviceLoader
     """
+    in_memory = _in_memory(dataset)
+    if in_memory is None:
+        return DeviceLoader(dataset, batch_size, device, shuffle)
+    return MemoryLoader(*in_memory, batch_size, device, shuffle)
+
+
+def _in_memory(dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor, Callable] | None:
+    """Return images, labels and batch transformation of a data set, or None if it has not all."""
+    if type(dataset) is Subset:
+        whole, rows = _in_memory(dataset.dataset), torch.as_tensor(dataset.indices)
+        return whole and (whole[0][rows], whole[1][rows], whole[2])
     transform = batch_transform(getattr(dataset, "transform", None))
     # a subclass with an access of its own may give other images than ``data`` holds
     is_plain = getattr(type(dataset), "__getitem__", None) is MNIST.__getitem__
     if is_plain and dataset.target_transform is None and transform is not None:
-        return MemoryLoader(dataset.data, dataset.targets, transform, batch_size, device, shuffle)
-    return DeviceLoader(dataset, batch_size, device, shuffle)
+        return dataset.data, dataset.targets, transform
+    return None
 
 
 def orthogonalized(matrix: torch.Tensor) -> torch.Tensor:
@@ -341,12 +352,14 @@ class _Descent:
         is_fused = device.type in ("cpu", "cuda")
         adamw = torch.optim.AdamW(others, lr=lr, weight_decay=WEIGHT_DECAY, fused=is_fused)
         self.optimizers = [adamw, Muon(hidden, MUON_RATE * lr)] if hidden else [adamw]
+        rates = total_steps + 1
+        warm_up = WARM_UP if WARM_UP * rates > 1 else 0.0  # at 1 torch divides by zero
         self.schedules = [
             torch.optim.lr_scheduler.OneCycleLR(
                 optimizer,
                 max_lr=optimizer.defaults["lr"],
-                total_steps=total_steps + 1,
-                pct_start=WARM_UP,
+                total_steps=rates,
+                pct_start=warm_up,
                 cycle_momentum="betas" in optimizer.defaults,
             )
             for optimizer in self.optimizers

@@ -352,6 +352,48 @@ def test_known_transformations_are_read_from_memory(transform, is_quick):
     assert isinstance(loader, cnn_trainer.MemoryLoader) is is_quick
 
 
+def test_a_part_of_a_part_is_read_from_memory(capsys):
+    whole = small_fashion(40, transform=create_testing_transformations())
+    part, _ = torch.utils.data.random_split(whole, [30, 10])
+    nested = torch.utils.data.Subset(part, [7, -1, 7])
+    loader = cnn_trainer.make_loader(nested, 2, "cpu", shuffle=False)
+    assert isinstance(loader, cnn_trainer.MemoryLoader)
+    images, labels = (torch.cat(each) for each in zip(*loader, strict=True))
+    expected = [nested[i] for i in range(3)]
+    torch.testing.assert_close(images, torch.stack([image for image, _ in expected]))
+    assert labels.tolist() == [label for _, label in expected]
+
+
+def test_no_part_of_a_data_set_with_an_access_of_its_own_is_read_from_memory():
+    part = torch.utils.data.Subset(toy_data(8), range(4))
+    assert isinstance(
+        cnn_trainer.make_loader(part, 2, "cpu", shuffle=False), cnn_trainer.DeviceLoader
+    )
+
+
+def test_a_second_conversion_changes_nothing():
+    convert = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
+    data = small_fashion(6, transform=v2.Compose([*convert, convert[1]]))
+    loader = cnn_trainer.make_loader(data, 6, "cpu", shuffle=False)
+    assert isinstance(loader, cnn_trainer.MemoryLoader)
+    ((images, _),) = loader
+    torch.testing.assert_close(images, torch.stack([data[i][0] for i in range(6)]))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 18, 19, 20, 21, 39, 40])
+def test_a_training_of_any_length_has_a_learning_rate_at_each_step(steps, capsys):
+    make_trainer(toy_model(), toy_data(2 * steps), toy_data(2), num_epochs=1, batch_size=2).train()
+    descent = cnn_trainer._Descent(toy_model(), 1e-3, steps, torch.device("cpu"))
+    rates = []
+    for _ in range(steps):
+        rates.append(descent.optimizers[0].param_groups[0]["lr"])
+        descent.optimizers[0].step()
+        descent.schedules[0].step()
+    assert min(rates) > 0
+    assert 0.5e-3 < max(rates) <= 1e-3
+    assert rates[-1] == min(rates) or steps > 20  # with a warm-up the first is small as well
+
+
 def test_the_default_settings_are_those_of_the_contract(capsys):
     trainer = Trainer(toy_model(), toy_data(32), toy_data(16))
     trainer.train()
