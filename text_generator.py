@@ -187,6 +187,8 @@ def _lstm_last_state(inputs: np.ndarray, recurrent_kernel: np.ndarray) -> np.nda
     return h
 
 
+# base_sequential_model.py trains by the same recurrences, in TensorFlow, with gradients; there
+# dropout and regularizers count too, here only what changes a prediction.
 _LAST_STATE = {"SimpleRNN": _rnn_last_state, "LSTM": _lstm_last_state}
 
 # The settings under which the functions above are what the layers compute.
