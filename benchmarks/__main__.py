@@ -20,7 +20,7 @@ from benchmarks import harness
 from utilities.commit import current_commit
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # the products are too small to share
-ONE_XLA_THREAD = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+ONE_XLA_THREAD = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
 PARTS = {  # and the environment of their processes
     "question_1": ONE_THREAD | ONE_XLA_THREAD,
     "question_2": {},
@@ -87,7 +87,7 @@ def _collected() -> tuple[list, list[str]]:
             notes.append(f"{part}: not timed")
             continue
         content = json.loads(_path(part).read_text(encoding="utf-8"))
-        note = f"{part}: timed {content['date']} at commit {content['commit']}"
+        note = f"{part}: timed {content['date']} at commit {content.get('commit', 'unknown')}"
         if content["machine"] == harness.machine():
             results += map(harness.from_data, content["results"])
         else:

@@ -2,7 +2,7 @@
 
 Each is executed once: together they take half an hour to an hour on two cores. Both must print
 the same figures in Questions 1 and 3. The saved weights of the RNN and the LSTM are loaded in
-both.
+both. What was executed, with the time of each cell, is left in build/benchmarks/.
 """
 
 import re
@@ -20,6 +20,7 @@ from utilities import run_notebook
 
 NOTEBOOK_ACCURACY = 0.935
 GOAL = 3  # times as fast
+EXECUTED = run_notebook.ROOT / "build" / "benchmarks"
 SAME_FIGURES = (  # of Questions 1 and 3
     r"Loss after iteration \d+: ([\d.]+)",
     r"Cross entropy loss: ([\d.]+)",
@@ -56,6 +57,8 @@ def rows() -> Iterator[Row | Figure]:
     """Execute both notebooks and compare them; look at the accuracy of our CNN."""
     notebooks = nbformat.read(run_notebook.NOTEBOOK, as_version=4), rival_notebook()
     ours, rival = map(execute, notebooks)
+    for name, notebook in zip(("ours", "rival"), notebooks, strict=True):
+        nbformat.write(notebook, EXECUTED / f"notebook_{name}.ipynb")
     check_same_figures(*notebooks)
     times = [(ours.seconds, rival.seconds)]
     yield of_pairs("the whole notebook", "every part as its rival", times, GOAL)

@@ -6,10 +6,8 @@ and the batches cut, as said beside it.
 """
 
 import contextlib
-import ctypes
 import io
 import os
-import sys
 
 import numpy as np
 import psutil
@@ -18,6 +16,7 @@ import torch
 from helpers import ROOT, one_hot
 from torch.utils.data import TensorDataset
 
+from benchmarks.harness import give_back_freed_memory
 from NN import NeuralNet
 from random_forest import RandomForest
 
@@ -34,9 +33,7 @@ VOCABULARY = " !,-.:;?abcdefghijklmnopqrstuvwxyz"
 
 def memory_in_use():
     """Return the bytes that this process holds, once it has given back what it has freed."""
-    if sys.platform == "linux":
-        with contextlib.suppress(AttributeError):  # not glibc
-            ctypes.CDLL(None).malloc_trim(0)  # it keeps 40 MB of a CNN's, or not, as it comes
+    give_back_freed_memory()  # 40 MB of a CNN's are kept, or not, as it comes
     return psutil.Process().memory_info().rss
 
 
