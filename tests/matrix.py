@@ -1,14 +1,15 @@
 """Run the tests and work out the published figures in environments of their own: ``make matrix``.
 
-Each environment is one set of versions (a constraints file in tests/environments/) on one Python.
+Each environment is one set of versions on one Python: constraints.txt, or a file of
+tests/environments/.
 In it the tests run once, the figures of Questions 1 and 3 come out under every condition of
 tests/conditions.py, and CNN, RNN and LSTM are trained twice. Results lie in build/matrix/, one
 file an environment, and the table of all that this commit gave in build/matrix.md.
 
 ``--short`` is what CI runs: NumPy and scikit-learn of 2024 alone, Questions 1 and 3 alone.
 
-The exit status is 0 if everything came out in every environment there can be: an environment may
-lack wheels for its Python, but the index that says so must have been reached.
+The exit status is 0 if everything came out in every environment there can be, and there is one:
+an environment may lack wheels for its Python, but the index that says so must have been reached.
 """
 
 import argparse
@@ -31,9 +32,16 @@ from helpers import ROOT, clean_environment, run_file
 
 from utilities.commit import current_commit
 
-ENVIRONMENTS = ROOT / "tests" / "environments"
 BUILD = ROOT / "build" / "matrix"
-SETS = {"autumn_2024": "autumn 2024", "newest": "newest"}
+ALLOWED, PINNED = ROOT / "requirements.txt", ROOT / "constraints.txt"
+OF_2024, NEWEST = (
+    ROOT / "tests" / "environments" / name for name in ("autumn_2024.txt", "newest.txt")
+)
+SETS = {  # what pip is asked for
+    "pinned": ("--require-hashes", "-r", PINNED),
+    "autumn_2024": ("-r", ALLOWED, "-c", OF_2024),
+    "newest": ("-r", ALLOWED, "-c", NEWEST),
+}
 PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 LIBRARIES = ("numpy", "scikit-learn", "pandas", "matplotlib", "torch", "tensorflow-cpu", "keras")
 CORE = ("numpy", "scikit-learn", "pandas", "matplotlib", "pooch", "requests", "tqdm")
@@ -128,7 +136,7 @@ def verdict(results: Sequence[Result]) -> int:
     Returns
     -------
     int
-        0 if there are results and all are good and agree, else 1.
+        0 if figures came out, and all results are good and agree, else 1.
     """
     differing = disagreements(results)
     lines = [] if results else ["No environment was tried."]
@@ -138,7 +146,8 @@ def verdict(results: Sequence[Result]) -> int:
             lines.append(f"{result.name}, Python {result.python}: nothing was reproduced, {why}")
     for line in lines + differing:
         print(line)
-    return 0 if results and not differing and all(result.good for result in results) else 1
+    came_out = any(result.question_1 for result in results)
+    return 0 if came_out and not differing and all(result.good for result in results) else 1
 
 
 def disagreements(results: Iterable[Result]) -> list[str]:
@@ -181,10 +190,9 @@ def _interpreters(wanted: Iterable[str]) -> Iterator[tuple[str, str]]:
 def run(name: str, interpreter: tuple[str, str], tests: Sequence[str]) -> Result:
     """Make an environment, and run tests and trainings in it."""
     version, executable = interpreter
-    result = Result(SETS[name], version, current_commit())
-    wanted = ["-r", ROOT / "requirements.txt", "-c", ENVIRONMENTS / f"{name}.txt"]
+    result = Result(name, version, current_commit())
     with _entering_problems(result):
-        python = _installed(BUILD / f"{name}-{version}", executable, wanted, result)
+        python = _installed(BUILD / f"{name}-{version}", executable, SETS[name], result)
         in_place = ("--no-deps", "--no-build-isolation", "--quiet", "--editable", ROOT)
         run_file("-m", "pip", "install", *in_place, python=python)  # for notebooks elsewhere
         with _entering_problems(result):  # the tests may pass even so
@@ -200,8 +208,8 @@ def run(name: str, interpreter: tuple[str, str], tests: Sequence[str]) -> Result
 def run_short() -> Result:
     """Work out the figures of Questions 1 and 3 with the libraries of 2024."""
     version, executable = next(iter(_interpreters([sys.executable])))
-    result = Result(SETS["autumn_2024"], version, current_commit())
-    wanted = [*CORE, "-c", ENVIRONMENTS / "autumn_2024.txt"]
+    result = Result("autumn_2024", version, current_commit())
+    wanted = [*CORE, "-c", OF_2024]
     with _entering_problems(result):
         _figures(result, _installed(BUILD / f"short-{version}", executable, wanted, result))
     return result
@@ -316,7 +324,7 @@ def _outcome(status: int, printed: str) -> tuple[str, bool]:
 
 def _keep(result: Result) -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
-    path = BUILD / f"{result.name} {result.python}.json".replace(" ", "-")
+    path = BUILD / f"{result.name}-{result.python}.json"
     path.write_text(json.dumps(vars(result), indent=1) + "\n", encoding="utf-8")
 
 
@@ -337,7 +345,7 @@ def table(results: Iterable[Result]) -> str:
     heads += ["forest", "forest, depth 10, 85 %", "AdaBoost", "CNN, RNN, LSTM twice"]
     lines = [heads, ["---"] * len(heads)]
     for result in results:
-        cells = [result.name, result.python, result.commit]
+        cells = [result.name.replace("_", " "), result.python, result.commit]
         cells += [result.versions.get(name, "–") for name in LIBRARIES]
         cells += ["; ".join(text for text in (result.problem, result.tests) if text)]
         cells += [result.question_1.get(condition, "–") for condition in CONDITIONS]

@@ -25,7 +25,7 @@ def result_with(python="3.11.7", **changes):
         "beans": {"forest": ["0.8832"], "AdaBoost": ["0.9154"]},
         "seeded": {"cnn": True},
     }
-    return Result("autumn 2024", python, **(came | changes))
+    return Result("autumn_2024", python, **(came | changes))
 
 
 def test_an_environment_in_which_everything_came_out_is_good():
@@ -63,7 +63,7 @@ def test_an_environment_in_which_anything_is_amiss_is_not(changes):
 )
 def test_only_an_index_that_was_reached_can_be_without_a_wheel(said, said_of_pins, is_reached, why):
     assert matrix._why_not_installed(said, said_of_pins, is_reached) == why
-    assert Result("autumn 2024", "3.13.0", problem=why).good == why.startswith("no wheel")
+    assert Result("autumn_2024", "3.13.0", problem=why).good == why.startswith("no wheel")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,9 @@ def test_only_an_index_that_was_reached_can_be_without_a_wheel(said, said_of_pin
     [("no wheel of numpy==1.26.4", 0), ("the package index was not reached", 1), ("", 1)],
 )
 def test_an_environment_without_figures_is_said_to_have_none(capsys, problem, status):
-    assert matrix.verdict([Result("autumn 2024", "3.13.0", problem=problem)]) == status
+    without = Result("autumn_2024", "3.13.0", problem=problem)
+    assert matrix.verdict([result_with(), without]) == status
+    assert matrix.verdict([without]) == 1  # nothing came out at all
     said = f"Python 3.13.0: nothing was reproduced, {problem or 'no figure came out'}"
     assert said in capsys.readouterr().out
 
