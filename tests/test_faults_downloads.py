@@ -6,9 +6,11 @@ And where the network is reached at all: named hosts, by HTTPS, for data and for
 import ast
 import contextlib
 import errno
+import gzip
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from mirror import NAMES, beans_archive, files_below, place, use
 from urllib3 import HTTPResponse
 
 from utilities import datasets
+from utilities.preflight_source import imported_modules
 
 pytest_plugins = ("mirror",)
 pytestmark = pytest.mark.usefixtures("only_this_machine")
@@ -92,6 +95,18 @@ def test_a_body_longer_than_it_says_leaves_nothing(home, offer, mirror, publishe
     assert files_below(home) == set()
 
 
+def damaged(body, damage):
+    body = bytearray(body)
+    middle = len(body) // 2
+    if damage == "one byte":
+        body[middle] ^= 1
+    elif damage == "a block of zeros":
+        body[middle : middle + 512] = bytes(512)
+    else:
+        body[:] = np.random.default_rng(0).bytes(len(body))
+    return bytes(body)
+
+
 @pytest.mark.parametrize("damage", ["one byte", "a block of zeros", "rubbish"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_corrupted_archive_leaves_nothing_or_what_is_right(
@@ -100,18 +115,46 @@ def test_a_corrupted_archive_leaves_nothing_or_what_is_right(
     address = offer(name)
     path = first_path(address)
     (reply,) = mirror.replies[path]
-    body = bytearray(reply["body"])
-    middle = len(body) // 2
-    if damage == "one byte":
-        body[middle] ^= 1
-    elif damage == "a block of zeros":
-        body[middle : middle + 512] = bytes(512)
-    else:
-        body[:] = np.random.default_rng(0).bytes(len(body))
-    mirror.replies[path] = [reply | {"body": bytes(body)}]
+    mirror.replies[path] = [reply | {"body": damaged(reply["body"], damage)}]
     use(name, address)
     assert address in refused(name)
     assert files_below(home) == set()
+
+
+def announced(body):
+    return {"body": body, "headers": {"Content-Length": len(body)}}
+
+
+OTHER_LABELS = np.array([2049, 10], ">u4").tobytes() + bytes(10)  # as many, in the same form
+FAULTS = {
+    "cut": lambda body: {"body": body[: len(body) // 2]},
+    "cut as well as its length": lambda body: announced(body[: len(body) // 2]),
+    "longer than it says": lambda body: {"headers": {"Content-Length": len(body) // 2}},
+    "one byte": lambda body: {"body": damaged(body, "one byte")},
+    "rubbish": lambda body: {"body": damaged(body, "rubbish")},
+    "other labels": lambda _: announced(gzip.compress(OTHER_LABELS)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("file", ["train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"])
+def test_a_fault_in_a_later_file_of_images_leaves_each_file_right_or_absent(
+    home, offer, mirror, published, file, fault
+):
+    address = offer("fashion_mnist")
+    path = f"/good/{file}.gz"
+    (reply,) = mirror.replies[path]
+    mirror.replies[path] = [reply | FAULTS[fault](reply["body"])]
+    use("fashion_mnist", address)
+    assert address in refused("fashion_mnist")
+    assert mirror.requests.count(first_path(address)) == 1  # it came whole
+    assert path in mirror.requests
+    assert_nothing_or_all("fashion_mnist", home, published)
+    assert f"FashionMNIST/raw/{file}" not in files_below(home)
+    mirror.replies[path] = [reply]
+    assert datasets.locate("fashion_mnist").kind == "real"
+    assert_nothing_or_all("fashion_mnist", home, published)
+    assert files_below(home) == set(published["fashion_mnist"])
 
 
 @pytest.mark.parametrize("method", [0, 1, 9, 12, 14, 93, 95, 99, 255])  # 8 is the right one
@@ -640,13 +683,41 @@ def test_nothing_but_fetching_data_reaches_for_the_network(tmp_path):
     assert ran.stdout.strip() == "[]"
 
 
-def imports_of(source):
-    """Yield the names of the modules that some code imports, wherever in it."""
-    for node in ast.walk(ast.parse(source)):
+def sources():
+    """Return the code of every module and of the notebook, by where it stands."""
+    modules = [*ROOT.glob("*.py")]
+    for folder in ("utilities", "benchmarks", "autograder"):
+        modules += (ROOT / folder).rglob("*.py")
+    code = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(modules)
+    }
+    return code | {"hw4.ipynb": "\n".join(notebook_code())}
+
+
+SOURCES = sources()
+
+
+def full_names(tree):
+    """Return what the names that some code imports stand for."""
+    found = {}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.asname: alias.name for alias in node.names if alias.asname}
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
+            found |= {
+                alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names
+            }
+    return found
+
+
+def calls_in(tree):
+    """Yield the full dotted name and the node of every call in some code."""
+    known = full_names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            first, dot, rest = ast.unparse(node.func).partition(".")
+            yield known.get(first, first) + dot + rest, node
 
 
 WAYS = {
@@ -662,7 +733,7 @@ WAYS = {
     "asyncio",
     "distributed",
 }
-PURE = {"urllib.parse"}  # takes addresses apart
+PURE = "urllib.parse"  # takes addresses apart
 IMPORTS_A_WAY = {
     "utilities/datasets.py",
     "autograder/grade_all.py",  # the cluster that staff name with --backend dask
@@ -674,19 +745,109 @@ IMPORTS_A_WAY = {
 
 
 def imports_a_way(source):
-    return any(name.split(".")[0] in WAYS and name not in PURE for name in imports_of(source))
+    return any(
+        name.split(".")[0] in WAYS and not name.startswith(PURE)
+        for name in imported_modules(ast.parse(source))
+    )
 
 
 def test_no_other_module_imports_a_way_to_the_network():
-    folders = [ROOT / name for name in ("utilities", "autograder", "benchmarks")]
-    modules = [*ROOT.glob("*.py"), *(path for folder in folders for path in folder.rglob("*.py"))]
-    found = {
-        path.relative_to(ROOT).as_posix()
-        for path in modules
-        if imports_a_way(path.read_text(encoding="utf-8"))
+    assert {where for where, code in SOURCES.items() if imports_a_way(code)} == IMPORTS_A_WAY
+
+
+DOWNLOADERS = re.compile(
+    r"\btorch\.hub\.|\bfetch_\w+$"  # PyTorch's, scikit-learn's
+    r"|(get_file|load_data|load_url|from_url)$"  # Keras' two, PyTorch's two
+)
+# not in the middle of a sentence: an address, a command, a command after another
+OUTWARD = re.compile(r"\s*(https?|ftp)://|(.*[/;&|]\s*)?(curl|wget)\b", re.IGNORECASE | re.DOTALL)
+
+
+def downloads(name, call):
+    asked = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+    return DOWNLOADERS.search(name) or asked.get("download", "False") != "False"
+
+
+def ways_out(source):
+    """Return the calls of libraries that download, and the texts that begin with where to go."""
+    tree = ast.parse(source)
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return {name for name, call in calls_in(tree) if downloads(name, call)} | {
+        text for text in texts if isinstance(text, str) and OUTWARD.match(text)
     }
-    assert found == IMPORTS_A_WAY
-    assert not any(imports_a_way(source) for source in notebook_code())
+
+
+def test_only_the_module_of_the_data_has_addresses_and_calls_what_downloads():
+    found = {where: out for where, code in SOURCES.items() if (out := ways_out(code))}
+    assert found.keys() == {"utilities/datasets.py"}
+
+
+def test_the_notebook_starts_no_program_of_the_system():
+    """The lines that ``notebook_code`` leaves out."""
+    cells = json.loads((ROOT / "hw4.ipynb").read_text(encoding="utf-8"))["cells"]
+    lines = [line for cell in cells if cell["cell_type"] == "code" for line in cell["source"]]
+    own = {line.strip() for line in lines if line[0] in "%!"}
+    assert own == {"%load_ext autoreload", "%autoreload 2"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "pd.read_csv('https://example.org/beans.csv')",
+        "pd.read_json(path_or_buf='http://example.org/beans.json')",
+        "np.loadtxt('ftp://example.org/beans.txt')",
+        "address = 'https://example.org/beans.csv'\npd.read_csv(address)",
+        "pd.read_csv(f'https://{host}/beans.csv')",
+        "FashionMNIST(root='data', download=True)",
+        "FashionMNIST(root='data', download=not here)",
+        "tf.keras.utils.get_file('beans.csv', origin)",
+        "from keras.utils import get_file as get\nget('beans.csv', origin)",
+        "from tensorflow.keras.datasets import mnist\nmnist.load_data()",
+        "torch.hub.load('pytorch/vision', 'resnet18')",
+        "from torch import hub\nhub.list('pytorch/vision')",
+        "import torch.hub as models\nmodels.download_url_to_file(url, path)",
+        "from torch.hub import load_state_dict_from_url\nload_state_dict_from_url(url)",
+        "from torch.utils import model_zoo\nmodel_zoo.load_url(url)",
+        "sklearn.datasets.fetch_california_housing()",
+        "from sklearn.datasets import fetch_openml\nfetch_openml('mnist_784')",
+        "from sklearn import datasets as sets\nsets.fetch_openml('mnist_784')",
+        "subprocess.run(['curl', '-O', url])",
+        "subprocess.Popen(['/usr/bin/wget', url])",
+        "command = ['wget', url]\nsubprocess.run(command)",
+        "os.system('cd data && curl -O ' + url)",
+    ],
+)
+def test_a_way_out_through_a_library_is_seen(code):
+    assert ways_out(code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import requests",
+        "import urllib.request as ways",
+        "from urllib import request",
+        "from http.client import HTTPSConnection",
+        "def get():\n    import socket",
+    ],
+)
+def test_an_import_of_a_way_is_seen(code):
+    assert imports_a_way(code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "pd.read_csv('data/beans.csv')",
+        "FashionMNIST(root='data', download=False)",
+        "print('Get it from https://example.org, with curl for instance')",
+        "os.system('ls')",
+        "from urllib.parse import urlsplit\nurlsplit(address)",
+        "prefetch_images(paths)",
+    ],
+)
+def test_what_stays_on_this_machine_is_no_way_out(code):
+    assert not ways_out(code) and not imports_a_way(code)
 
 
 def test_the_fetcher_of_every_set_goes_through_the_one_door(home, published, monkeypatch):

@@ -7,7 +7,9 @@ waits stand for the moments.
 import contextlib
 import gc
 import io
+import itertools
 import signal
+import sys
 import threading
 import time
 
@@ -16,10 +18,12 @@ import pytest
 import torch
 from helpers import one_hot
 from sklearn.exceptions import NotFittedError
+from test_cnn import small_fashion
 from torch.utils.data import TensorDataset
 
+import NN
 from cnn import CNN
-from cnn_trainer import Trainer
+from cnn_trainer import DeviceLoader, MemoryLoader, Trainer, make_loader
 from NN import PARAMETER_KEYS, NeuralNet
 from random_forest import RandomForest
 
@@ -79,17 +83,42 @@ ROWS = np.random.default_rng(0).random((30, 8))
 TARGETS = one_hot(np.arange(30) % 3)
 
 
-@pytest.mark.parametrize("kind", ["gradient_descent", "batch_gradient_descent"])
-@pytest.mark.parametrize("use_momentum", [False, True])
-def test_an_interrupted_net_is_whole_and_trains_again_as_if_nothing_had_been(kind, use_momentum):
-    net = NeuralNet(TARGETS, use_dropout=True, use_momentum=use_momentum, batch_size=7)
+DESCENTS = pytest.mark.parametrize(
+    ("kind", "use_dropout", "use_momentum"),
+    [
+        (kind, *switches)
+        for kind in ("gradient_descent", "batch_gradient_descent")
+        for switches in itertools.product([False, True], repeat=2)
+    ],
+)
+
+
+def new_net(use_dropout, use_momentum):
+    return NeuralNet(TARGETS, use_dropout, use_momentum, batch_size=7)
+
+
+def descend(net, kind, iterations):
+    getattr(net, kind)(ROWS, TARGETS, use_momentum=net.use_momentum, iter=iterations)
+
+
+def assert_trains_as(fresh, net, kind, iterations):
+    """Expect that a net trains as if new; fresh has done so."""
+    quiet(lambda: descend(net, kind, iterations))
+    assert net.loss == fresh.loss
+    for key in PARAMETER_KEYS:
+        np.testing.assert_array_equal(net.parameters[key], fresh.parameters[key])
+        np.testing.assert_array_equal(net.change[key], fresh.change[key])
+    assert (net.iteration, net.weight_updates) == (fresh.iteration, fresh.weight_updates)
+
+
+@DESCENTS
+def test_an_interrupted_net_is_whole_and_trains_again_as_if_nothing_had_been(
+    kind, use_dropout, use_momentum
+):
+    net = new_net(use_dropout, use_momentum)
     net.init_parameters()  # the first moment may come before a training has begun
     for seconds in MOMENTS:
-        np.random.seed(0)
-        lines = interrupted_after(
-            seconds,
-            lambda: getattr(net, kind)(ROWS, TARGETS, use_momentum=use_momentum, iter=ENDLESS),
-        ).splitlines()
+        lines = interrupted_after(seconds, lambda: descend(net, kind, ENDLESS)).splitlines()
         assert tuple(net.parameters) == PARAMETER_KEYS
         shapes = {key: value.shape for key, value in net.parameters.items()}
         assert shapes["theta1"] == (8, 15) and shapes["b3"] == (3,)
@@ -99,27 +128,83 @@ def test_an_interrupted_net_is_whole_and_trains_again_as_if_nothing_had_been(kin
         assert len(lines) <= len(net.loss) <= len(lines) + 1
         assert np.isfinite(net.loss).all()
         assert set(net.predict(ROWS).tolist()) <= {0, 1, 2}
-    fresh = NeuralNet(TARGETS, use_dropout=True, use_momentum=use_momentum, batch_size=7)
-    for each in (net, fresh):
-        call = getattr(each, kind)
-        quiet(lambda call=call: call(ROWS, TARGETS, use_momentum=use_momentum, iter=1500))
-    assert net.loss == fresh.loss
-    for key in PARAMETER_KEYS:
-        np.testing.assert_array_equal(net.parameters[key], fresh.parameters[key])
-    assert (net.iteration, net.weight_updates) == (fresh.iteration, fresh.weight_updates)
+    fresh = new_net(use_dropout, use_momentum)
+    quiet(lambda: descend(fresh, kind, 1500))
+    assert_trains_as(fresh, net, kind, 1500)
+
+
+def interrupted_at(line, train):
+    """Press Ctrl-C at a line of NN.py, counted as they are run; return whether it was reached."""
+    lines = iter(range(line))
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != NN.__file__:
+            return None
+        if event == "line" and next(lines, None) is None:
+            raise KeyboardInterrupt
+        return trace
+
+    usual = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        quiet(train)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(usual)
+    return False
+
+
+@DESCENTS
+def test_a_new_net_interrupted_at_any_line_of_its_first_iteration_trains_as_a_fresh_one(
+    kind, use_dropout, use_momentum
+):
+    fresh = new_net(use_dropout, use_momentum)
+    quiet(lambda: descend(fresh, kind, 2))
+    had_parameters = set()
+    for line in itertools.count():
+        net = new_net(use_dropout, use_momentum)
+        if not interrupted_at(line, lambda net=net: descend(net, kind, 1)):
+            break
+        had_parameters.add(bool(net.parameters))
+        if net.parameters:
+            assert set(net.predict(ROWS).tolist()) <= {0, 1, 2}
+        else:
+            with pytest.raises(ValueError, match=r"call init_parameters\(\) first"):
+                net.predict(ROWS)
+        assert_trains_as(fresh, net, kind, 2)
+    assert had_parameters == {False, True}
 
 
 # --- Question 2 ----------------------------------------------------------------------------------
 
 
-def make_trainer(epochs):
+IMAGES = {
+    MemoryLoader: lambda: small_fashion(12),
+    DeviceLoader: lambda: TensorDataset(torch.rand(12, 1, 28, 28), torch.arange(12) % 10),
+}
+
+
+def make_trainer(loader, epochs):
     torch.manual_seed(0)
-    images = TensorDataset(torch.rand(12, 1, 28, 28), torch.arange(12) % 10)
+    images = IMAGES[loader]()
+    assert type(make_loader(images, 4, "cpu", shuffle=True)) is loader
     return Trainer(CNN(), images, images, num_epochs=epochs, batch_size=4)
 
 
-def test_an_interrupted_trainer_keeps_its_finished_epochs_and_trains_again():
-    trainer, epochs = make_trainer(epochs=10_000), []
+@pytest.fixture
+def one_thread():
+    """Keep PyTorch to one thread: two that wait for busy cores need seconds for an epoch of 12."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("loader", IMAGES)
+def test_an_interrupted_trainer_keeps_its_finished_epochs_and_trains_again(loader):
+    trainer, epochs = make_trainer(loader, epochs=10_000), []
     trainer.model.eval()
     for seconds in later_and_later(4):
         if len(epochs) > len(MOMENTS) and max(epochs) > 0:  # some moments came after an epoch
