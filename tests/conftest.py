@@ -22,6 +22,7 @@ for folder in (Path(__file__).parent, Path(__file__).resolve().parents[1]):
 # with TensorFlow 2.21 and the Triton of PyTorch 2.12). The other order works, whatever tests run.
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+import torch  # noqa: E402
 import torchvision  # noqa: E402, F401
 
 
@@ -47,6 +48,15 @@ def real_data(monkeypatch):
 
     monkeypatch.delenv("HW4_STANDIN", raising=False)
     return need
+
+
+@pytest.fixture
+def one_thread():
+    """Keep PyTorch to one thread: small batches have little for two, which wait for busy cores."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
 
 
 @pytest.fixture(autouse=True)

@@ -192,15 +192,6 @@ def make_trainer(loader, epochs):
     return Trainer(CNN(), images, images, num_epochs=epochs, batch_size=4)
 
 
-@pytest.fixture
-def one_thread():
-    """Keep PyTorch to one thread: two that wait for busy cores need seconds for an epoch of 12."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
-
-
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("loader", IMAGES)
 def test_an_interrupted_trainer_keeps_its_finished_epochs_and_trains_again(loader):

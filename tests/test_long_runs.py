@@ -124,15 +124,6 @@ def images_or_the_like(count, train):
     return dataset
 
 
-@pytest.fixture
-def one_thread():
-    """Use one core: small batches have little work for two, and wait long for a busy one."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
-
-
 def test_ten_times_the_steps_of_the_cnn_neither_grow_nor_drift(one_thread, request):
     """Take 28,200 steps in 120 epochs instead of 2,820 in 12, of 8 images instead of 256.
 
