@@ -143,8 +143,7 @@ def measure_growth(
         Makes what work of the size it is given needs, which counts neither as time nor as
         memory, and returns a callable that does the work.
     megabytes_each : float
-        Most memory that is acceptable for each further unit, from the smallest size to the
-        largest.
+        Most memory that is acceptable for each unit of size.
     repeats : int
         Times at each size; the median counts.
 
@@ -174,9 +173,9 @@ def of_sizes(
     slope, _ = statistics.linear_regression(*(list(map(math.log, x)) for x in (sizes, seconds)))
     goal = f"at most {STRAIGHT_LINE:g}"
     if megabytes_each < math.inf:
-        goal += f"; memory at most {megabytes_each:g} MB for each further one"
+        goal += f"; memory at most {megabytes_each:g} MB x size"
     # NaN, an unknown memory, breaks no bound
-    is_bounded = not megabytes[-1] - megabytes[0] > megabytes_each * (sizes[-1] - sizes[0])
+    is_bounded = not any(m > megabytes_each * n for m, n in zip(megabytes, sizes, strict=True))
     return Growth(
         what=what,
         unit=unit,

@@ -88,7 +88,7 @@ def test_growth_steeper_than_a_straight_line_falls_short():
 def test_memory_beyond_its_bound_falls_short(megabytes, reached):
     growth = harness.of_sizes("a", "rows", (1, 10), (0.1, 1.0), megabytes, megabytes_each=3)
     assert growth.reached is reached
-    assert "at most 1.1; memory at most 3 MB for each further one" in harness.markdown([growth])
+    assert "at most 1.1; memory at most 3 MB x size" in harness.markdown([growth])
 
 
 @pytest.fixture
