@@ -1,6 +1,7 @@
 """Q2 and Q5 for any input: texts, sampled characters, images, what the nets make of them."""
 
 import re
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -63,6 +64,17 @@ def test_any_text_is_cleaned_to_known_symbols_and_single_spaces(text):
     assert not re.search(r"([.,!?])\1", cleaned)
     # a space comes before a mark only where it comes after another: ". ,"
     assert not re.search(r"[.,!?;:][^ .,!?;:]|[^.,!?;:] [.,!?;:]", cleaned)
+
+
+WORDS = st.text(st.sampled_from("ab"), max_size=3)
+# every kind of white space that Unicode knows
+GAPS = st.text(st.sampled_from([c for c in map(chr, range(sys.maxunicode + 1)) if c.isspace()]))
+
+
+@given(parts=st.lists(st.one_of(WORDS, GAPS), max_size=40))
+def test_white_space_of_any_kind_runs_one_space(parts):
+    text = "".join(parts)
+    assert clean_text(text) == " ".join(text.split())
 
 
 @given(text=KNOWN_SYMBOLS)

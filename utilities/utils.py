@@ -19,7 +19,8 @@ _START_MARKER = re.compile(r"^\*{3} ?START OF TH(E|IS) PROJECT GUTENBERG EBOOK\b
 _END_MARKER = re.compile(r"^\*{3} ?END OF TH(E|IS) PROJECT GUTENBERG EBOOK\b.*$", re.M | re.I)
 
 _CLEANING_RULES = [
-    (re.compile(r"\s+"), " "),
+    # a lone space stays: what sub puts in takes many times the memory of the text it is put for
+    (re.compile(r"[^\S ]\s*| \s+"), " "),
     (re.compile(r"[^a-z0-9.,!?'\";:\- ]"), ""),
     (re.compile(r"([.,!?])\1+"), r"\1"),
     # spaces from the first of a run only: else a long run is read again from each of its spaces
