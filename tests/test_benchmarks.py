@@ -1,5 +1,7 @@
 """The benchmark table tells the truth: ratios the right way round, misses named as such."""
 
+import importlib
+import inspect
 import json
 import subprocess
 import time
@@ -137,6 +139,22 @@ def test_results_are_kept_with_their_machine_date_and_commit(timed_before, monke
     assert kept["date"] != "2026-01-02 03:04"
     assert kept["commit"] == bench.current_commit()
     assert [data["what"] for data in kept["results"]] == ["a", "c", "d", "e"]
+
+
+def test_how_cost_grows_is_measured_apart_from_the_rows(timed_before, monkeypatch):
+    monkeypatch.setattr(question_2, "rows", None)
+    monkeypatch.setattr(question_2, "growth", lambda: RESULTS[-1:], raising=False)
+    bench.run_here("question_2.growth")
+    kept = json.loads(timed_before("question_2.growth").read_text(encoding="utf-8"))
+    assert [data["what"] for data in kept["results"]] == ["e"]
+
+
+@pytest.mark.parametrize("part", bench.PARTS)
+def test_every_part_can_be_timed(part):
+    module, _, timed = part.partition(".")
+    assert inspect.isgeneratorfunction(
+        getattr(importlib.import_module(f"benchmarks.{module}"), timed or "rows")
+    )
 
 
 def test_growth_is_measured_at_every_size():
