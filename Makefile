@@ -89,7 +89,7 @@ rehearse: autograder  ## run the zips as Gradescope does, at half a CPU and 768 
 mutants: $(READY)  ## grade all wrong submissions, into autograder/KILL_MATRIX.md (half an hour)
 	@$(PY) -m autograder.mutants
 
-bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (real data only; two hours)
+bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (real data only; HW4_CNN_PAIRS and HW4_NOTEBOOK_PAIRS, 3 each, take an hour or two apiece)
 	@$(PY) -m pip install --quiet --require-hashes --requirement benchmarks/constraints.txt \
 	  || echo "JAX could not be installed: its row is left out"
 	@HW4_STANDIN=0 $(PY) -m benchmarks

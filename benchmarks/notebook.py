@@ -1,10 +1,11 @@
 """The whole notebook against the same notebook with every part as its rival, and its CNN.
 
-Each is executed once: together they take half an hour to an hour on two cores. Both must print
-the same figures in Questions 1 and 3. The saved weights of the RNN and the LSTM are loaded in
-both. What was executed, with the time of each cell, is left in build/benchmarks/.
+A pair takes half an hour to an hour on two cores; HW4_NOTEBOOK_PAIRS says how many are executed.
+Both must print the same figures in Questions 1 and 3, and that they loaded the saved weights of the
+RNN and the LSTM. What was executed last, with the time of each cell, is left in build/benchmarks/.
 """
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -16,18 +17,22 @@ from nbclient import NotebookClient
 
 from benchmarks.harness import Figure, Row, of_pairs
 from benchmarks.training import RIVAL, Epochs
-from utilities import run_notebook
+from utilities import run_notebook, sources
 
+PAIRS = int(os.environ.get("HW4_NOTEBOOK_PAIRS", "3"))
 NOTEBOOK_ACCURACY = 0.935
 GOAL = 3  # times as fast
 EXECUTED = run_notebook.ROOT / "build" / "benchmarks"
-SAME_FIGURES = (  # of Questions 1 and 3
+SAME_FIGURES = (  # of Questions 1 and 3, and where the nets of Question 5 come from
     r"Loss after iteration \d+: ([\d.]+)",
     r"Cross entropy loss: ([\d.]+)",
     r"\naccuracy: ([\d.]+)",
     r"accuracy of the whole forest: ([\d.]+)",
     r"AdaBoost accuracy: ([\d.]+)",
+    r"(Loaded saved RNN model and weights)",
+    r"(Loaded saved LSTM model and weights)",
 )
+EXACT_ACCURACY = "exact validation accuracy: "  # the notebook prints three decimals
 RIVAL_SETTINGS = {
     "BATCH_SIZE": RIVAL["batch_size"],
     "LEARNING_RATE": RIVAL["init_lr"],
@@ -54,21 +59,38 @@ class Run:
 
 
 def rows() -> Iterator[Row | Figure]:
-    """Execute both notebooks and compare them; look at the accuracy of our CNN."""
-    notebooks = nbformat.read(run_notebook.NOTEBOOK, as_version=4), rival_notebook()
-    ours, rival = map(execute, notebooks)
-    for name, notebook in zip(("ours", "rival"), notebooks, strict=True):
-        nbformat.write(notebook, EXECUTED / f"notebook_{name}.ipynb")
-    check_same_figures(*notebooks)
-    times = [(ours.seconds, rival.seconds)]
-    yield of_pairs("the whole notebook", "every part as its rival", times, GOAL)
-    last = ours.epochs.accuracies[-1]
+    """Execute both notebooks in turn and compare them; look at the accuracy of our CNN."""
+    pairs, accuracies = [], []
+    for number in range(PAIRS):
+        notebooks = {"ours": our_notebook(), "rival": rival_notebook()}
+        order = ("ours", "rival") if number % 2 == 0 else ("rival", "ours")
+        runs = {name: execute(notebooks[name]) for name in order}
+        for name, notebook in notebooks.items():
+            nbformat.write(notebook, EXECUTED / f"notebook_{name}.ipynb")
+        check_same_figures(*notebooks.values())
+        pairs.append((runs["ours"].seconds, runs["rival"].seconds))
+        accuracies.append(exact_accuracy(notebooks["ours"]))
+    yield of_pairs("the whole notebook", "every part as its rival", pairs, GOAL)
+    epochs = runs["ours"].epochs
     yield Figure(
-        f"CNN: validation accuracy after the notebook's {len(ours.epochs.seconds)} epochs",
+        f"CNN: validation accuracy after the notebook's {len(epochs.seconds)} epochs",
         f"at least {NOTEBOOK_ACCURACY:.3f}",
-        f"{last:.3f} in {ours.epochs.seconds[-1]:.0f} s (one run)",
-        last >= NOTEBOOK_ACCURACY,
+        f"{min(accuracies):.4f} in {epochs.seconds[-1]:.0f} s",  # the seed is the notebook's
+        min(accuracies) >= NOTEBOOK_ACCURACY,
     )
+
+
+def our_notebook() -> nbformat.NotebookNode:
+    """Return the notebook with a cell at its end that prints the CNN's accuracy unrounded."""
+    notebook = nbformat.read(run_notebook.NOTEBOOK, as_version=4)
+    exact = f"print({EXACT_ACCURACY!r} + repr(float(trainer.validation_accuracies[-1])))"
+    notebook.cells.append(nbformat.v4.new_code_cell(exact))
+    return notebook
+
+
+def exact_accuracy(executed: nbformat.NotebookNode) -> float:
+    """Return the accuracy that the last cell of ``our_notebook`` printed."""
+    return float(run_notebook.printed(executed).split(EXACT_ACCURACY)[1].split()[0])
 
 
 def rival_notebook() -> nbformat.NotebookNode:
@@ -92,7 +114,7 @@ def rival_notebook() -> nbformat.NotebookNode:
 
 
 def check_same_figures(*notebooks: nbformat.NotebookNode) -> None:
-    """Raise unless executed notebooks print the same losses and accuracies in Questions 1 and 3."""
+    """Raise unless executed notebooks print what ``SAME_FIGURES`` looks for, and the same."""
     texts = [run_notebook.printed(notebook) for notebook in notebooks]
     for pattern in SAME_FIGURES:
         ours, theirs = (re.findall(pattern, text) for text in texts)
@@ -123,7 +145,8 @@ def execute(notebook: nbformat.NotebookNode) -> Run:
         on_cell_start=begin,
     )
     started = time.monotonic()
-    client.execute(env=run_notebook.kernel_environment())
+    ambient = run_notebook.kernel_environment()
+    client.execute(env={k: v for k, v in ambient.items() if k not in sources.SETTINGS})
     run.seconds = time.monotonic() - started
     if not run.epochs.seconds:
         raise ValueError("the notebook must print a line for each epoch of its CNN, got none")

@@ -22,20 +22,22 @@ def rows() -> Iterator[Row | Figure]:
     from cnn_trainer import make_loader
 
     images = datasets.load_fashion_mnist(train=True, transform=create_training_transformations())
-    in_order, shuffled = (
-        (make_loader(images, OUR_BATCH, "cpu", shuffle), loader_of(images, RIVAL_BATCH, shuffle))
-        for shuffle in (False, True)
-    )
-    check_same_distribution(*in_order, images.data)
-    ours, theirs = shuffled
-    yield compare(
-        f"{len(images):,} images through the input pipeline, both transformations",
-        "DataLoader with 2 workers",
-        lambda: _pass(ours, len(images)),
-        lambda: _pass(theirs, len(images)),
-        10,
-        pairs=3,
-    )
+    for batch in (OUR_BATCH, RIVAL_BATCH):
+        in_order, shuffled = (
+            (make_loader(images, batch, "cpu", shuffle), loader_of(images, RIVAL_BATCH, shuffle))
+            for shuffle in (False, True)
+        )
+        check_same_distribution(*in_order, images.data)
+        ours, theirs = shuffled
+        yield compare(
+            f"{len(images):,} images through the input pipeline, both transformations, "
+            f"in batches of {batch}",
+            f"DataLoader with 2 workers, in batches of {RIVAL_BATCH}",
+            lambda ours=ours: _pass(ours, len(images)),
+            lambda theirs=theirs: _pass(theirs, len(images)),
+            10,
+            pairs=3,
+        )
     yield compare_to_target("CNN", list(train_in_turn("cpu")), 3)
 
 

@@ -128,6 +128,29 @@ def sklearn_training(x, y, iterations):
         return net.fit(x, y.argmax(axis=1))
 
 
+def tanh_losses(x, y, iterations):
+    """Return the losses of ``sklearn_training``, worked out from the same first parameters."""
+    rng = np.random.RandomState(0)
+    weights, biases = [], []
+    for sizes in pairwise(SIZES):
+        bound = np.sqrt(6 / sum(sizes))
+        weights.append(rng.uniform(-bound, bound, sizes))
+        biases.append(rng.uniform(-bound, bound, sizes[1]))
+    losses = []
+    for _ in range(iterations):
+        o1 = np.tanh(x @ weights[0] + biases[0])
+        o2 = np.tanh(o1 @ weights[1] + biases[1])
+        y_hat = _softmax(o2 @ weights[2] + biases[2])
+        losses.append(-np.mean(np.sum(y * np.log(y_hat), axis=1)))
+        d3 = (y_hat - y) / len(y)
+        d2 = d3 @ weights[2].T * (1 - o2**2)
+        d1 = d2 @ weights[1].T * (1 - o1**2)
+        for layer, (inputs, delta) in enumerate(((x, d1), (o1, d2), (o2, d3))):
+            weights[layer] -= 0.01 * inputs.T @ delta
+            biases[layer] -= 0.01 * np.sum(delta, axis=0)
+    return losses
+
+
 def row_by_row_oob_score(forest, X, y):
     """Return the out-of-bag score with one prediction a row and tree."""
     shares = []

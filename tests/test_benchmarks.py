@@ -1,11 +1,16 @@
 """The benchmark table tells the truth: ratios the right way round, misses named as such."""
 
+import contextlib
 import importlib
 import inspect
+import io
 import json
+import re
 import subprocess
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -15,6 +20,7 @@ from helpers import run_python
 from benchmarks import __main__ as bench
 from benchmarks import accelerator, harness, notebook, question_2, rivals, training
 from NN import NeuralNet
+from utilities import utils
 
 
 def pause(seconds):
@@ -185,11 +191,87 @@ def test_notebooks_that_print_other_figures_are_refused():
     notebook.check_same_figures(committed, committed)
     loss = "Loss after iteration 0: 1.086276\nCross entropy loss: 0.729\n"
     forest = "15 trees\naccuracy: 0.8832\naccuracy of the whole forest: 0.9130\n"
-    ours = executed(loss, forest, "AdaBoost accuracy: 0.9141\n")
-    notebook.check_same_figures(ours, executed(loss, forest, "AdaBoost accuracy: 0.9141\n"))
-    for other in (executed(loss, forest, "AdaBoost accuracy: 0.9140\n"), executed(loss, forest)):
+    nets = "Loaded saved RNN model and weights.\nLoaded saved LSTM model and weights.\n"
+    boosted = "AdaBoost accuracy: 0.9141\n"
+    ours = executed(loss, forest, boosted, nets)
+    notebook.check_same_figures(ours, executed(loss, forest, boosted, nets))
+    for other in (
+        executed(loss, forest, "AdaBoost accuracy: 0.9140\n", nets),
+        executed(loss, forest, nets),
+    ):
         with pytest.raises(ValueError, match="must print the same AdaBoost accuracy"):
             notebook.check_same_figures(ours, other)
+    trained = executed(loss, forest, boosted, nets.splitlines()[0])
+    for pair in ((ours, trained), (trained, trained)):
+        with pytest.raises(ValueError, match="LSTM model and weights"):
+            notebook.check_same_figures(*pair)
+
+
+def test_our_notebook_tells_the_accuracy_of_its_cnn_unrounded():
+    *cells, last = notebook.our_notebook().cells
+    assert any(re.search(r"^trainer = Trainer\(", cell.source, re.M) for cell in cells)
+    printed = io.StringIO()
+    trainer = SimpleNamespace(validation_accuracies=[0.9, 0.93499])
+    with contextlib.redirect_stdout(printed):
+        exec(last.source, {"trainer": trainer})
+    assert notebook.exact_accuracy(executed("accuracy: 0.935\n", printed.getvalue())) == 0.93499
+
+
+def test_the_rival_notebook_fills_its_windows_element_by_element(monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(utils, "text_windows", utils.text_windows)
+    text = "Tomorrow, and tomorrow, and tomorrow, creeps in this petty pace. " * 2
+    ours = utils.preprocess_text_data(text)
+    exec(notebook.RIVALS_FIRST, {})
+    theirs = utils.preprocess_text_data(text)
+    assert not ours["x"].flags.writeable
+    assert theirs["x"].flags.writeable  # an array of its own
+    np.testing.assert_array_equal(ours["x"], theirs["x"])
+    np.testing.assert_array_equal(ours["y"], theirs["y"])
+
+
+def test_settings_of_a_shorter_training_do_not_reach_the_notebooks(monkeypatch):
+    seen = {}
+
+    def execute(self, env):
+        seen.update(env)
+        raise InterruptedError
+
+    monkeypatch.setattr(notebook.NotebookClient, "execute", execute)
+    monkeypatch.setenv("HW4_CNN_EPOCHS", "1")
+    with pytest.raises(InterruptedError):
+        notebook.execute(executed())
+    assert "HW4_CNN_EPOCHS" not in seen
+    assert seen["TQDM_DISABLE"] == "1"
+
+
+def test_each_pair_of_trainings_begins_with_the_other(monkeypatch):
+    begun = []
+
+    def trained(name):
+        return lambda device, seed: begun.append((name, seed)) or name
+
+    monkeypatch.setattr(training, "PAIRS", 3)
+    monkeypatch.setattr(training, "train_ours", trained("ours"))
+    monkeypatch.setattr(training, "train_rival", trained("rival"))
+    assert list(training.train_in_turn("cpu")) == [("ours", "rival")] * 3
+    assert begun == [
+        ("ours", 0),
+        ("rival", 0),
+        ("rival", 1),
+        ("ours", 1),
+        ("ours", 2),
+        ("rival", 2),
+    ]
+
+
+def test_the_rivals_of_question_1_train_the_nets_they_say():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((40, 8)), np.eye(3)[rng.integers(0, 3, 40)]
+    losses, _ = rivals.textbook_training(x, y, 30)
+    np.testing.assert_allclose(rivals.torch_training(x, y, 30), losses[-1], rtol=1e-12)
+    tanh = rivals.sklearn_training(x, y, 30)
+    np.testing.assert_allclose(tanh.loss_curve_, rivals.tanh_losses(x, y, 30), rtol=1e-12)
 
 
 def test_pipelines_are_compared_image_by_image():
