@@ -410,7 +410,8 @@ class BaseSequentialModel:
 
     def _quickest_net(self) -> tf.keras.Sequential:
         """Return the net to train: one with the model's own layers, folded if that can be."""
-        if folded_last_state(self.model) is None:
+        # a single step leaves the recurrent kernel without a gradient, which Keras warns of
+        if self.max_input_len == 1 or folded_last_state(self.model) is None:
             return self.model
         net = FoldedNet(self.model)
         net.compile(optimizer=self.model.optimizer, loss=self.model.loss)

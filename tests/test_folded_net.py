@@ -12,6 +12,7 @@ tf = pytest.importorskip("tensorflow")
 from base_sequential_model import FoldedNet, folded_last_state  # noqa: E402
 from lstm import LSTM  # noqa: E402
 from rnn import RNN  # noqa: E402
+from text_generator import next_character_function  # noqa: E402
 
 # Keras' business: its arrays under NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -34,12 +35,14 @@ def batch():
     return x, np.eye(V, dtype=np.float32)[rng.integers(0, V, size=N)]
 
 
-def loss_and_gradients(net, weights):
-    x, y = batch()
+def loss_and_gradients(net, weights, x, y):
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(tf.keras.losses.categorical_crossentropy(y, net(x, training=True)))
-    gradients = tape.gradient(loss, weights)
-    return float(loss), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+    gradients = [
+        tf.zeros_like(weight) if gradient is None else tf.convert_to_tensor(gradient)
+        for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True)
+    ]
+    return float(loss), [gradient.numpy() for gradient in gradients]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, N])
@@ -49,14 +52,52 @@ def test_the_folded_net_gives_the_probabilities_of_the_plain_one(model, rows):
     np.testing.assert_allclose(FoldedNet(model.model)(x), model.model(x), rtol=1e-4, atol=1e-6)
 
 
-def test_the_folded_net_gives_the_gradients_of_the_plain_one(model):
+@pytest.mark.parametrize("rows", [1, 2, 7, N])
+def test_the_folded_net_gives_the_gradients_of_the_plain_one(model, rows):
     weights = model.model.trainable_variables
-    loss, gradients = loss_and_gradients(model.model, weights)
-    folded_loss, folded_gradients = loss_and_gradients(FoldedNet(model.model), weights)
+    x, y = (part[:rows] for part in batch())
+    loss, gradients = loss_and_gradients(model.model, weights, x, y)
+    folded_loss, folded_gradients = loss_and_gradients(FoldedNet(model.model), weights, x, y)
     assert folded_loss == pytest.approx(loss, rel=1e-5)
     for folded, plain in zip(folded_gradients, gradients, strict=True):
         # float32 through 30 steps: about 1e-6 of the largest entry was seen
         np.testing.assert_allclose(folded, plain, atol=2e-5 * np.abs(plain).max())
+
+
+@pytest.fixture
+def in_float64():
+    tf.keras.config.set_dtype_policy("float64")
+    yield
+    tf.keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM])
+@pytest.mark.parametrize("rows", [1, 2, 7])
+@pytest.mark.parametrize(("vocab_size", "window", "units"), [(V, S, 128), (2, 1, 1), (5, 4, 3)])
+def test_in_float64_the_quick_nets_and_keras_agree_to_twelve_digits(
+    in_float64, kind, rows, vocab_size, window, units
+):
+    """The recurrences are written three times: by Keras, in TensorFlow and in NumPy."""
+    tf.keras.utils.set_random_seed(0)
+    made = kind(vocab_size, window)
+    made.hp |= {"rnn_units": units, "lstm_units": units}
+    made.build_model()
+    net, folded = made.model, FoldedNet(made.model)
+    rng = np.random.default_rng(0)
+    net.set_weights([rng.normal(size=w.shape) / len(w) ** 0.5 for w in net.get_weights()])
+    predict = next_character_function(net)
+    x = rng.integers(0, vocab_size, (rows, window))
+    y = np.eye(vocab_size)[rng.integers(0, vocab_size, rows)]
+    expected = net(x).numpy()
+    assert expected.dtype == np.float64
+    np.testing.assert_allclose(folded(x), expected, rtol=1e-12)
+    np.testing.assert_allclose([predict(row) for row in x], expected, rtol=1e-12)
+    weights = net.trainable_variables
+    loss, gradients = loss_and_gradients(net, weights, x, y)
+    folded_loss, folded_gradients = loss_and_gradients(folded, weights, x, y)
+    assert folded_loss == pytest.approx(loss, rel=1e-12)
+    for one, other in zip(folded_gradients, gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12 * np.abs(other).max())
 
 
 def test_training_the_folded_net_takes_the_steps_of_plain_keras(model):

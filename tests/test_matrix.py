@@ -1,6 +1,7 @@
 """The verdicts of tests/matrix.py: what counts as reproduced, and what only looks like it."""
 
 import subprocess
+from pathlib import Path
 
 import matrix
 import pytest
@@ -90,7 +91,39 @@ def test_figures_differ_between_versions_of_scikit_learn_only(capsys):
     assert matrix.verdict([result_with(), result_with("3.12.1", **newer)]) == 0
     odd = result_with("3.12.1", beans={"forest": ["0.8832"], "AdaBoost": ["0.9155"]})
     assert matrix.verdict([result_with(), odd]) == 1
-    assert "With scikit-learn 1.5.2, AdaBoost is 0.9154 or 0.9155." in capsys.readouterr().out
+    said = "With scikit-learn 1.5.2, AdaBoost is 0.9154 or 0.9155, stated is 0.9154."
+    assert said in capsys.readouterr().out
+
+
+def test_a_figure_of_the_beans_that_is_not_the_stated_one_is_named(capsys):
+    assert matrix.verdict([result_with(beans={"forest": ["0.7000"]})]) == 1
+    said = "With scikit-learn 1.5.2, forest is 0.7000, stated is 0.8832."
+    assert said in capsys.readouterr().out
+    unknown = {"versions": {"scikit-learn": "9.0"}, "beans": {"forest": ["0.7000"]}}
+    assert matrix.verdict([result_with(**unknown)]) == 0
+
+
+def test_the_newest_is_asked_for_again_every_time(monkeypatch, tmp_path):
+    asked = []
+
+    def run(command, **_):
+        asked.append(command)
+        raise InterruptedError
+
+    monkeypatch.setattr(matrix.subprocess, "run", run)
+    for name in ("pinned", "newest"):
+        wanted = matrix.SETS[name]
+        files = [item.read_text(encoding="utf-8") for item in wanted if isinstance(item, Path)]
+        stamp = tmp_path / name / "installed.txt"
+        stamp.parent.mkdir()
+        stamp.write_text("\n".join([*map(str, wanted), *files]), encoding="utf-8")
+    listed = subprocess.CompletedProcess([], 0, "[]", "")
+    monkeypatch.setattr(matrix, "run_file", lambda *_, **__: listed)
+    result = Result("pinned", "3.11.7")
+    matrix._installed(tmp_path / "pinned", "python3.11", matrix.SETS["pinned"], result)
+    assert asked == []
+    with pytest.raises(InterruptedError):
+        matrix._installed(tmp_path / "newest", "python3.11", matrix.SETS["newest"], result)
 
 
 @pytest.mark.parametrize(

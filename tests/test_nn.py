@@ -1,6 +1,7 @@
 """Q1: NN.py against torch, central differences, NumPy's own stream and the published losses."""
 
 import json
+import platform
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -929,9 +930,23 @@ def trainings():
 
 
 def test_numpy_obeys_the_switch_that_turns_processor_features_off():
-    env = clean_environment(**conditions.settings("old processor"))
-    finished = run_python(conditions.IN_USE, env=env)
-    assert finished.stdout.strip() == "", finished.stderr
+    in_use = {}
+    for condition in ("1 thread", "without AVX512", "old processor"):
+        env = clean_environment(**conditions.settings(condition))
+        finished = run_python(conditions.IN_USE, env=env)
+        assert finished.returncode == 0, finished.stderr
+        in_use[condition] = set(finished.stdout.split())
+    assert in_use["old processor"] == set()
+    expected = {f for f in in_use["1 thread"] if not f.startswith(conditions.OF_AVX512)}
+    assert in_use["without AVX512"] == expected
+    if platform.machine() == "x86_64":  # every one of today has some, so that the switch is tried
+        assert in_use["1 thread"] > set()
+
+
+def test_a_numpy_that_does_not_tell_its_features_is_not_taken_for_an_old_processor(monkeypatch):
+    monkeypatch.setattr(conditions, "DISPATCHED", "raise ImportError('moved')")
+    with pytest.raises(RuntimeError, match="moved"):
+        conditions.settings.__wrapped__("old processor")
 
 
 @pytest.mark.slow

@@ -1,7 +1,10 @@
 """Q2 and Q5 for any input: texts, sampled characters, images, what the nets make of them."""
 
+import contextlib
+import io
 import re
 import sys
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -342,6 +345,35 @@ def trainer():
     return Trainer(CNN(), dataset, dataset)
 
 
+@examples(0.1)
+@given(
+    counts=st.tuples(st.integers(1, 5), st.integers(1, 3)),
+    batch_size=st.integers(1, 4),
+    scale=st.sampled_from([0.0, 1e-30, 1.0, 1e3]),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    transposed=st.booleans(),
+    seed=SEEDS,
+)
+def test_training_takes_any_images_and_leaves_finite_weights(
+    counts, batch_size, scale, dtype, transposed, seed
+):
+    """Also with a last batch of one image, or all of one class."""
+    torch.manual_seed(seed)
+    parts = []
+    for count in counts:
+        images = drawn_images((count, 8, 8), seed, low=-1, dtype=dtype) * scale
+        images = images.transpose(2, 3) if transposed else images
+        parts.append(TensorDataset(images, torch.randint(0, 10, (count,))))
+    before = [part.tensors[0].clone() for part in parts]
+    trainer = Trainer(CNN(), *parts, num_epochs=1, batch_size=batch_size)
+    screen = io.StringIO()
+    with no_warnings(), contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen):
+        trainer.train()
+    assert all(weight.isfinite().all() for weight in trainer.model.state_dict().values())
+    assert np.isfinite(trainer.get_training_history()).all()
+    assert all(torch.equal(part.tensors[0], b) for part, b in zip(parts, before, strict=True))
+
+
 @examples(0.5)
 @given(
     counts=st.lists(st.integers(1, 4), min_size=1, max_size=4),
@@ -483,3 +515,46 @@ def test_the_folded_net_and_the_numpy_one_compute_what_keras_does(
         if scale <= 1:  # beyond, each of 8 steps may grow the roundings of the one before
             np.testing.assert_allclose(p, plain, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(made, x)
+
+
+@pytest.fixture(scope="module")
+def eager():
+    """Tracing a graph takes longer than training a net of a few weights."""
+    tf = pytest.importorskip("tensorflow")
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@examples(0.05)
+@given(
+    name=st.sampled_from(["RNN", "LSTM"]),
+    sizes=st.tuples(st.integers(1, 7), st.integers(1, 4), st.integers(2, 5)),
+    make=st.sampled_from(MAKES),
+    dtype=st.sampled_from([np.int64, np.uint8, np.float32, np.float64]),
+    flat=st.booleans(),
+    seed=SEEDS,
+)
+def test_training_takes_any_make_of_windows_and_leaves_finite_weights(
+    tmp_path_factory, eager, name, sizes, make, dtype, flat, seed
+):
+    from lstm import LSTM
+    from rnn import RNN
+
+    rows, window, vocab_size = sizes
+    model = {"RNN": RNN, "LSTM": LSTM}[name](vocab_size, window)
+    model.hp |= {"embedding_dim": 2, f"{name.lower()}_units": 3, "batch_size": 2, "epochs": 1}
+    folder = tmp_path_factory.mktemp("weights")
+    model.save_model_path = lambda: str(folder / "net.weights.h5")
+    model.save_losses_path = lambda: str(folder / "losses.json")
+    rng = np.random.default_rng(seed)
+    x, y = (rng.integers(0, vocab_size, (rows, n)).astype(dtype) for n in (window, 1))
+    made = makes_of(x)[make], makes_of(y[:, 0] if flat else y)[make]
+    with no_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        # of being eager, and Keras' business: its arrays under NumPy 2
+        warnings.filterwarnings("ignore", "Even though the .tf.config|__array__ implementation")
+        model.train(*made, train_from_scratch=True)
+    np.testing.assert_array_equal(made[0], x)
+    np.testing.assert_array_equal(np.ravel(made[1]), y[:, 0])
+    assert np.isfinite(model.loss_history["losses"]).all()
+    assert all(np.isfinite(weight).all() for weight in model.model.get_weights())

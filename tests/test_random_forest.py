@@ -4,6 +4,9 @@ The oracle of the forest is a plain loop over scikit-learn's own trees, that of 
 computation by hand on trees that do what the test tells them.
 """
 
+from importlib.metadata import version
+
+import conditions
 import numpy as np
 import pandas as pd
 import pytest
@@ -751,3 +754,12 @@ def test_the_forest_and_adaboost_reach_their_figures_on_the_real_beans(real_data
     np.random.seed(SEED)
     forest.adaboost(X_train.to_numpy(), y_train)
     assert (forest.predict_adaboost(X_test.to_numpy()) == y_test).mean() >= 0.910
+
+
+@pytest.mark.parametrize("condition", conditions.CONDITIONS)
+def test_the_accuracies_on_the_beans_are_the_stated_ones_on_every_processor(condition, real_data):
+    real_data("dry_beans")
+    installed = version("scikit-learn")
+    if installed not in conditions.BEANS:
+        pytest.skip(f"no accuracies are stated for scikit-learn {installed}")
+    assert conditions.reproduce(condition, "beans")["beans"] == conditions.BEANS[installed]
