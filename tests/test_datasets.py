@@ -353,6 +353,7 @@ def test_a_file_that_is_not_found_is_asked_for_once(home, mirror, published):
     with pytest.raises(datasets.MissingDataError, match="HTTP status 404"):
         datasets.locate("macbeth")
     assert mirror.requests == ["/gone"]
+    assert files_below(home) == set()
 
 
 def test_a_persistent_server_error_is_asked_for_three_times(home, mirror, published):
@@ -360,6 +361,7 @@ def test_a_persistent_server_error_is_asked_for_three_times(home, mirror, publis
     with pytest.raises(datasets.MissingDataError, match="HTTP status 500"):
         datasets.locate("macbeth")
     assert mirror.requests == ["/ill"] * 3
+    assert files_below(home) == set()
 
 
 @pytest.mark.parametrize(

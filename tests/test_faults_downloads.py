@@ -249,6 +249,7 @@ def test_a_file_not_found_is_named_with_its_address(home, mirror, published, nam
     assert f"{mirror.url}/gone/" in said
     assert "404" in said
     assert len(mirror.requests) == 1
+    assert files_below(home) == set()
 
 
 # --- slow and silent servers ---------------------------------------------------------------------
@@ -303,6 +304,7 @@ def test_a_server_that_never_answers_is_left(home, mirror, published, monkeypatc
     released.set()
     assert "no answer for 0.3 seconds" in said
     assert mirror.requests == ["/a"]
+    assert files_below(home) == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -639,7 +641,7 @@ def test_asking_for_all_data_reaches_for_named_hosts_and_port_443_only(tmp_path)
     }
 
 
-USE_EVERYTHING = f"""{NO_NETWORK}
+USE_EVERYTHING = """
 import io, contextlib, os, warnings
 import numpy as np
 import torch
@@ -661,26 +663,59 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.St
     from text_generator import TextGenerator
     for kind in (RNN, LSTM):
         model = kind(3, 4)
-        model.hp |= {{"embedding_dim": 2, "epochs": 1}}
+        model.hp |= {"embedding_dim": 2, "epochs": 1}
         model.save_model_path = lambda: "net.weights.h5"
         model.save_losses_path = lambda: "losses.json"
         model.train([[0, 1, 2, 0]], [[1]], train_from_scratch=True)
         letters = dict(enumerate("ab "))
-        indices = {{letter: index for index, letter in letters.items()}}
+        indices = {letter: index for index, letter in letters.items()}
         TextGenerator(indices, letters, 4).generate(model, "ab", 5)
     from utilities.energy import EnergyMeter
     meter = EnergyMeter()
     meter.start("all"); meter.stop()
     import utilities.figures, utilities.localtests, utilities.utils
-print(asked)
 """
 
 
 def test_nothing_but_fetching_data_reaches_for_the_network(tmp_path):
     env = clean_environment(PYTHONPATH=ROOT, HW4_STANDIN=None)
-    ran = run_python(USE_EVERYTHING, cwd=tmp_path, env=env)
+    ran = run_python(f"{NO_NETWORK}{USE_EVERYTHING}print(asked)", cwd=tmp_path, env=env)
     assert ran.returncode == 0, ran.stderr[-3000:]
     assert ran.stdout.strip() == "[]"
+
+
+def in_a_network_of_its_own(code):
+    """Run code in a network without a way out of it; return how often it looked for one."""
+    entering = f"""import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import offline
+if not offline.enter():
+    sys.exit("no network of its own")
+"""
+    env = clean_environment(PYTHONPATH=ROOT, HW4_STANDIN=None)
+    with tempfile.TemporaryDirectory() as folder:
+        ran = run_python(f"{entering}{code}\nprint(offline.attempts())", cwd=folder, env=env)
+    if "no network of its own" in ran.stderr:
+        pytest.skip("this system gives a process no network of its own")
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return int(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        "socket.create_connection(('192.0.2.1', 443), 5)",
+        "socket.create_connection(('2001:db8::1', 443), 5)",
+        "socket.getaddrinfo('example.org', 443)",
+    ],
+)
+def test_an_attempt_to_reach_the_network_is_counted_by_the_kernel(reach):
+    code = f"import contextlib, socket\nwith contextlib.suppress(OSError): {reach}"
+    assert in_a_network_of_its_own(code) > 0
+
+
+def test_not_even_compiled_code_reaches_for_the_network():
+    assert in_a_network_of_its_own(USE_EVERYTHING) == 0
 
 
 def sources():

@@ -13,7 +13,7 @@ from importlib.metadata import version
 import nbformat
 import pytest
 from conditions import BEANS
-from helpers import ROOT, pins_of
+from helpers import ROOT, clean_environment, pins_of, run_file
 
 from utilities import datasets
 from utilities.run_notebook import NOTEBOOK, execute, printed
@@ -40,14 +40,24 @@ def shown(notebook):
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """The executed notebook: the given copy, or one run here in a folder of its own."""
+def run(tmp_path_factory):
+    """An executed notebook and how often it reached for the network, if that was counted.
+
+    It is the given copy, or one run here in a folder, and where it can be a network, of its own.
+    """
     if GIVEN_COPY:
-        return nbformat.read(ROOT / GIVEN_COPY, as_version=4)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HW4_CNN_EPOCHS", "1")
-        patch.setenv("HW4_STANDIN", "1")
-        return execute(say=lambda line: None, working_directory=tmp_path_factory.mktemp("cwd"))
+        return nbformat.read(ROOT / GIVEN_COPY, as_version=4), None
+    copy = tmp_path_factory.mktemp("cwd") / "executed.ipynb"
+    env = clean_environment(HW4_CNN_EPOCHS=1, HW4_STANDIN=1)
+    finished = run_file(ROOT / "tests" / "offline.py", copy, env=env, timeout=3600)
+    assert finished.returncode == 0, finished.stderr
+    return nbformat.read(copy, as_version=4), json.loads(finished.stdout)
+
+
+@pytest.fixture(scope="module")
+def executed(run):
+    """The executed notebook."""
+    return run[0]
 
 
 @pytest.fixture(params=["committed", "executed"])
@@ -175,6 +185,14 @@ def test_both_models_write_text(notebook):
     written = re.findall(r"----- (RNN|LSTM) Model -----\nPrompt: .*\nModel: (.+)", text)
     assert {name for name, _ in written} == {"RNN", "LSTM"}
     assert all(len(continuation) >= 150 for _, continuation in written)
+
+
+def test_nothing_in_the_notebook_reaches_for_the_network(run):
+    executed, attempts = run
+    real(executed, *datasets.CATALOGUE)  # else it asks for the missing data
+    if attempts is None:
+        pytest.skip("this system gives no network of its own, or the notebook ran elsewhere")
+    assert attempts == 0
 
 
 def test_energy_is_measured_for_each_question(notebook):
