@@ -46,7 +46,7 @@ properties: $(READY)  ## the property tests with 3,000 examples each (about 15 m
 faults: $(READY)  ## kill trainings 50 times, and all other tests of faults (about 10 minutes)
 	@HW4_KILLS=50 $(PY) -m pytest tests/test_faults_*.py
 
-long-runs: $(READY)  ## ten times the length of everything that runs long (an hour or two)
+long-runs: $(READY)  ## ten times the length of everything that runs long (two hours or more)
 	@HW4_LONG_RUNS=1 $(PY) -m pytest tests/test_long_runs.py
 
 matrix: $(READY)  ## tests and figures with old and new libraries on every Python here (hours)
@@ -89,7 +89,7 @@ rehearse: autograder  ## run the zips as Gradescope does, at half a CPU and 768 
 mutants: $(READY)  ## grade all wrong submissions, into autograder/KILL_MATRIX.md (half an hour)
 	@$(PY) -m autograder.mutants
 
-bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (real data only; HW4_CNN_PAIRS and HW4_NOTEBOOK_PAIRS, 3 each, take an hour or two apiece)
+bench: $(READY)  ## time the homework against its rivals, into build/benchmarks.md (real data only; three hours)
 	@$(PY) -m pip install --quiet --require-hashes --requirement benchmarks/constraints.txt \
 	  || echo "JAX could not be installed: its row is left out"
 	@HW4_STANDIN=0 $(PY) -m benchmarks
