@@ -62,6 +62,11 @@ class FoldedNet(tf.keras.Sequential):
     one for each of two cores. Results and gradients differ from those of the plain net by
     rounding only.
 
+    The steps of RMSprop are others, though, where the embedding is concerned. Of its gradient
+    Keras makes a row for each of the N S characters of a batch, and RMSprop, which divides by
+    the root of a mean square, squares row by row. Here a character has one row, their sum, and
+    its square counts, as RMSprop is defined.
+
     Parameters
     ----------
     net : tf.keras.Sequential

@@ -77,7 +77,8 @@ def _training(kind: type, data: dict) -> Row:
             "loss"
         ]
 
-    # by plain gradient steps: RMSprop lets rounding grow, and two runs of Keras differ as much
+    # by plain gradient steps: Keras' RMSprop squares the embedding's gradient row by row, and ours
+    # their sum (see FoldedNet); what losses that gives after an epoch stands in the row
     np.testing.assert_allclose(losses_of(ours), losses_of(model.model), rtol=1e-4)
     for net in (ours, model.model):
         optimizer = tf.keras.optimizers.RMSprop(learning_rate=model.hp["learning_rate"])

@@ -101,7 +101,7 @@ def test_in_float64_the_quick_nets_and_keras_agree_to_twelve_digits(
 
 
 def test_training_the_folded_net_takes_the_steps_of_plain_keras(model):
-    # SGD: RMSprop divides by the gradient's size, so that rounding alone moves a weight
+    # SGD: see the next test for RMSprop, which squares the embedding's gradient in another way
     x, y = batch()
     start, losses = model.model.get_weights(), []
     for net in (model.model, FoldedNet(model.model)):
@@ -111,6 +111,35 @@ def test_training_the_folded_net_takes_the_steps_of_plain_keras(model):
         losses.append(run.history["loss"])
     # eight steps in float32; about 1e-7 was seen
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
+class SummedRMSprop(tf.keras.optimizers.RMSprop):
+    """Take the sum of a gradient's rows before it is squared."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(tf.convert_to_tensor(gradient), variable, learning_rate)
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM])
+def test_rmsprop_takes_the_steps_of_keras_but_that_a_characters_gradient_is_one(in_float64, kind):
+    """Keras squares a row for each character of the batch, and not the sum of its rows."""
+    made = kind(V, S)
+    made.build_model()
+    x, y = batch()
+    start, ends = made.model.get_weights(), []
+    rate = made.hp["learning_rate"]
+    for net, optimizer in (
+        (FoldedNet(made.model), tf.keras.optimizers.RMSprop(rate)),
+        (made.model, SummedRMSprop(rate)),
+        (made.model, tf.keras.optimizers.RMSprop(rate)),
+    ):
+        made.model.set_weights(start)
+        net.compile(optimizer=optimizer, loss="categorical_crossentropy")
+        net.fit(x, y, batch_size=N, epochs=3, shuffle=False, verbose=0)
+        ends.append(made.model.get_weights())
+    for folded, summed, plain in zip(*ends, strict=True):
+        np.testing.assert_allclose(folded, summed, rtol=0, atol=1e-9)
+        assert np.abs(folded - plain).max() > 1e-4  # else the two were the same all along
 
 
 def test_training_the_folded_net_trains_the_models_own_weights(model):
