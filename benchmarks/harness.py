@@ -17,7 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 FASTER = "at least {:g} x as fast"
 NOT_SLOWER = "at most {:g} x its time"
 STRAIGHT_LINE = 1.1  # largest exponent of what grows in proportion, with room for caches that fill
@@ -222,13 +224,21 @@ def compare(
     results = ours(), rival()
     if check is not None:
         check(*results)
-    times = []
-    for number in range(pairs):  # each goes first in every other pair
-        if number % 2 == 0:
-            times.append((_seconds(ours), _seconds(rival)))
-        else:
-            times.append((_seconds(rival), _seconds(ours))[::-1])
+    times = [
+        in_turn(number, lambda: _seconds(ours), lambda: _seconds(rival)) for number in range(pairs)
+    ]
     return of_pairs(what, rival_name, times, goal, at_most)
+
+
+def in_turn(number: int, ours: Callable[[], T], rival: Callable[[], T]) -> tuple[T, T]:
+    """Call both for the pair of a number, and return ours and the rival's result.
+
+    Each goes first in every other pair.
+    """
+    if number % 2 == 0:
+        return ours(), rival()
+    rivals_result = rival()
+    return ours(), rivals_result
 
 
 def of_pairs(

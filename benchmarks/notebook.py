@@ -10,12 +10,13 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
-from benchmarks.harness import Figure, Row, of_pairs
+from benchmarks.harness import Figure, Row, in_turn, of_pairs
 from benchmarks.training import RIVAL, Epochs
 from utilities import run_notebook, sources
 
@@ -62,16 +63,15 @@ def rows() -> Iterator[Row | Figure]:
     """Execute both notebooks in turn and compare them; look at the accuracy of our CNN."""
     pairs, accuracies = [], []
     for number in range(PAIRS):
-        notebooks = {"ours": our_notebook(), "rival": rival_notebook()}
-        order = ("ours", "rival") if number % 2 == 0 else ("rival", "ours")
-        runs = {name: execute(notebooks[name]) for name in order}
-        for name, notebook in notebooks.items():
+        notebooks = our_notebook(), rival_notebook()
+        ours, rival = in_turn(number, *(partial(execute, notebook) for notebook in notebooks))
+        for name, notebook in zip(("ours", "rival"), notebooks, strict=True):
             nbformat.write(notebook, EXECUTED / f"notebook_{name}.ipynb")
-        check_same_figures(*notebooks.values())
-        pairs.append((runs["ours"].seconds, runs["rival"].seconds))
-        accuracies.append(exact_accuracy(notebooks["ours"]))
+        check_same_figures(*notebooks)
+        pairs.append((ours.seconds, rival.seconds))
+        accuracies.append(exact_accuracy(notebooks[0]))
     yield of_pairs("the whole notebook", "every part as its rival", pairs, GOAL)
-    epochs = runs["ours"].epochs
+    epochs = ours.epochs
     yield Figure(
         f"CNN: validation accuracy after the notebook's {len(epochs.seconds)} epochs",
         f"at least {NOTEBOOK_ACCURACY:.3f}",

@@ -10,8 +10,9 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from benchmarks.harness import Figure, Row, of_pairs
+from benchmarks.harness import Figure, Row, in_turn, of_pairs
 from utilities import datasets
 
 PAIRS = int(os.environ.get("HW4_CNN_PAIRS", "3"))
@@ -56,16 +57,9 @@ class _Watch(io.StringIO):
 
 
 def train_in_turn(device: str) -> Iterator[tuple[Epochs, Epochs]]:
-    """Train ours and the rival's ``PAIRS`` times on a device, each time with another seed.
-
-    Each goes first in every other pair.
-    """
+    """Train ours and the rival's ``PAIRS`` times on a device, each time with another seed."""
     for seed in range(PAIRS):
-        if seed % 2 == 0:
-            yield train_ours(device, seed), train_rival(device, seed)
-        else:
-            rival = train_rival(device, seed)
-            yield train_ours(device, seed), rival
+        yield in_turn(seed, partial(train_ours, device, seed), partial(train_rival, device, seed))
 
 
 def train_ours(device: str = "cpu", seed: int = 0) -> Epochs:

@@ -207,6 +207,25 @@ def test_notebooks_that_print_other_figures_are_refused():
             notebook.check_same_figures(*pair)
 
 
+def test_pairs_of_notebooks_are_ours_over_the_rivals_whichever_goes_first(monkeypatch, tmp_path):
+    def execute(run):
+        is_ours = notebook.EXACT_ACCURACY in run.cells[-1].source
+        return notebook.Run(1.0 if is_ours else 5.0, training.Epochs([0.5], [0.936]))
+
+    monkeypatch.setattr(notebook, "PAIRS", 2)
+    monkeypatch.setattr(notebook, "EXECUTED", tmp_path)
+    monkeypatch.setattr(notebook, "execute", execute)
+    monkeypatch.setattr(notebook, "check_same_figures", lambda *_: None)
+    monkeypatch.setattr(notebook, "exact_accuracy", lambda _: 0.93499)
+    row, figure = notebook.rows()
+    assert (row.lowest, row.highest, row.pairs) == (5.0, 5.0, 2)
+    assert figure.value == "0.9350 in 0 s"
+    assert not figure.reached
+    for name, is_ours in (("ours", True), ("rival", False)):
+        left = (tmp_path / f"notebook_{name}.ipynb").read_text(encoding="utf-8")
+        assert (notebook.EXACT_ACCURACY in left) is is_ours
+
+
 def test_our_notebook_tells_the_accuracy_of_its_cnn_unrounded():
     *cells, last = notebook.our_notebook().cells
     assert any(re.search(r"^trainer = Trainer\(", cell.source, re.M) for cell in cells)
