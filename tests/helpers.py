@@ -31,6 +31,18 @@ def no_warnings():
         yield
 
 
+@contextmanager
+def eagerly():
+    """Run Keras nets step by step: tracing a graph takes longer than training a small net."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 def state_of(thing):
     """Take a picture of an object's attributes that compares by value, NaN included."""
     return {name: pickle.dumps(value) for name, value in vars(thing).items()}

@@ -16,7 +16,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from helpers import one_hot
+from helpers import eagerly, one_hot
 from sklearn.exceptions import NotFittedError
 from test_cnn import small_fashion
 from torch.utils.data import TensorDataset
@@ -299,7 +299,7 @@ def test_data_that_no_tree_can_use_leaves_the_fitted_trees_alone():
 @pytest.fixture
 def make_small():
     """Give a function that makes a small RNN or LSTM; its one batch an epoch runs step by step."""
-    tf = pytest.importorskip("tensorflow")
+    pytest.importorskip("tensorflow")
     from test_sequential_models import N, small
 
     from lstm import LSTM
@@ -310,9 +310,8 @@ def make_small():
         model.hp["batch_size"] = N
         return model
 
-    tf.config.run_functions_eagerly(True)
-    yield make
-    tf.config.run_functions_eagerly(False)
+    with eagerly():
+        yield make
 
 
 def train_anew(model):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT, clean_environment, run_python
+from helpers import ROOT, clean_environment, eagerly, run_python
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from mirror import joblib_bytes, place
@@ -50,10 +50,9 @@ EVERY_TWENTIETH = [twentieth / 20 for twentieth in range(20)]
 def saved(tmp_path_factory):
     """Train a small RNN and a small LSTM, and return the folder with their four files."""
     folder = tmp_path_factory.mktemp("saved")
-    tf.config.run_functions_eagerly(True)
-    for kind in KINDS.values():
-        small(kind, folder).train(*windows(), train_from_scratch=True)
-    tf.config.run_functions_eagerly(False)
+    with eagerly():
+        for kind in KINDS.values():
+            small(kind, folder).train(*windows(), train_from_scratch=True)
     return folder
 
 
@@ -251,8 +250,7 @@ def test_an_interrupted_model_is_usable_with_its_epochs_so_far_and_trains_again(
                 raise KeyboardInterrupt
 
     usual = model.get_callbacks
-    tf.config.run_functions_eagerly(True)
-    try:
+    with eagerly():
         model.get_callbacks = lambda: [*usual(), Interrupt()]
         with pytest.raises(KeyboardInterrupt):
             model.train(*windows(), train_from_scratch=True)
@@ -265,8 +263,6 @@ def test_an_interrupted_model_is_usable_with_its_epochs_so_far_and_trains_again(
         model.get_callbacks = usual
         model.train(*windows(), train_from_scratch=True)
         assert len(model.loss_history["losses"]) == 5
-    finally:
-        tf.config.run_functions_eagerly(False)
     assert Path(model.save_model_path()).read_bytes() != before
     assert not list(folder.rglob("*unfinished*"))
 

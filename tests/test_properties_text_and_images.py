@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from helpers import no_warnings
+from helpers import eagerly, no_warnings
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -517,15 +517,6 @@ def test_the_folded_net_and_the_numpy_one_compute_what_keras_does(
     np.testing.assert_array_equal(made, x)
 
 
-@pytest.fixture(scope="module")
-def eager():
-    """Tracing a graph takes longer than training a net of a few weights."""
-    tf = pytest.importorskip("tensorflow")
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @examples(0.05)
 @given(
     name=st.sampled_from(["RNN", "LSTM"]),
@@ -536,8 +527,9 @@ def eager():
     seed=SEEDS,
 )
 def test_training_takes_any_make_of_windows_and_leaves_finite_weights(
-    tmp_path_factory, eager, name, sizes, make, dtype, flat, seed
+    tmp_path_factory, name, sizes, make, dtype, flat, seed
 ):
+    pytest.importorskip("tensorflow")
     from lstm import LSTM
     from rnn import RNN
 
@@ -550,7 +542,7 @@ def test_training_takes_any_make_of_windows_and_leaves_finite_weights(
     rng = np.random.default_rng(seed)
     x, y = (rng.integers(0, vocab_size, (rows, n)).astype(dtype) for n in (window, 1))
     made = makes_of(x)[make], makes_of(y[:, 0] if flat else y)[make]
-    with no_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with eagerly(), no_warnings(), contextlib.redirect_stdout(io.StringIO()):
         # of being eager, and Keras' business: its arrays under NumPy 2
         warnings.filterwarnings("ignore", "Even though the .tf.config|__array__ implementation")
         model.train(*made, train_from_scratch=True)

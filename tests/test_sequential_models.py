@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT, no_warnings, refused
+from helpers import ROOT, eagerly, no_warnings, refused
 
 tf = pytest.importorskip("tensorflow")
 
@@ -84,10 +84,8 @@ def unexpected(caught):
 
 @pytest.fixture
 def eager():
-    """Run the small nets step by step: tracing a graph takes longer than training them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    with eagerly():
+        yield
 
 
 @pytest.fixture
