@@ -343,7 +343,7 @@ class BaseSequentialModel:
 
         Notes
         -----
-        A saved file that cannot be used is named and renamed, never overwritten.
+        Saved files that cannot be used are named and renamed, never overwritten.
         Ctrl-C is heeded between two batches; pressed twice, at once. An interrupted
         training leaves the net with its weights so far and ``loss_history`` with the
         epochs done; running it again starts anew.
@@ -428,28 +428,22 @@ class BaseSequentialModel:
         if not os.path.exists(path):
             print(f"No saved {self.model_name} weights at {path}: {self._training_notice()}")
             return False
+        net = self.define_model()  # apart, so that a bad file changes nothing
+        net.build(input_shape=(None, self.max_input_len))
         try:
-            weights = self._read_weights(path)
+            weights = _read_weights(net, path)
         except Exception as error:  # h5py and Keras raise many kinds for a damaged file
-            kept = _set_aside(path)
-            print(f"{path} does not hold weights of this {self.model_name} ({_first_line(error)}).")
-            print(f"It was kept as {kept}; {self._training_notice()}")
+            saved = filter(os.path.exists, (path, self.save_losses_path()))
+            kept = " and ".join(_set_aside(file) for file in saved)
+            print(f"{path} could not be read as weights of this {self.model_name}", end=" ")
+            print(f"({_first_line(error)}).")
+            print(f"What was saved is kept as {kept}; {self._training_notice()}")
             return False
         if self.model is None:
             self.build_model()
         self.model.set_weights(weights)
         self.loss_history = self._read_losses()
         return True
-
-    def _read_weights(self, path: str) -> list[np.ndarray]:
-        """Return the saved arrays, read into a net apart so that a bad file changes nothing."""
-        net = self.define_model()
-        net.build(input_shape=(None, self.max_input_len))
-        net.load_weights(path)
-        weights = net.get_weights()
-        if not all(np.isfinite(array).all() for array in weights):
-            raise ValueError("expected finite weights, got NaN or infinity")
-        return weights
 
     def _read_losses(self) -> dict | None:
         """Return the saved history, or None with a word on what is wrong with the file."""
@@ -503,6 +497,15 @@ def save_weights_only(model: tf.keras.Sequential, path: str) -> None:
     temporary = _marked(path, os.getpid())
     _without_optimizer(model).save_weights(temporary)
     os.replace(temporary, path)
+
+
+def _read_weights(net: tf.keras.Sequential, path: str) -> list[np.ndarray]:
+    """Return the arrays of a file, read into a built net that they have to fit."""
+    net.load_weights(path)
+    weights = net.get_weights()
+    if not all(np.isfinite(array).all() for array in weights):
+        raise ValueError("expected finite weights, got NaN or infinity")
+    return weights
 
 
 def _without_optimizer(model: tf.keras.Sequential) -> tf.keras.Sequential:

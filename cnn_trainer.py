@@ -121,7 +121,7 @@ def batch_transform(transform: Callable) -> Callable | None:
     Parameters
     ----------
     transform : v2.Compose
-        Of ToImage, ToDtype(float32, scale=True), RandomHorizontalFlip and
+        Of ToImage, ToDtype(float32, scale=True), Normalize, RandomHorizontalFlip and
         RandomApply([RandomRotation]), in any order that converts first.
 
     Returns
@@ -151,6 +151,8 @@ def _batch_step(step: nn.Module) -> Callable | None:
         return torch.as_tensor
     if type(step) is v2.ToDtype and step.dtype == torch.float32 and step.scale:
         return _to_unit_range
+    if type(step) is v2.Normalize:
+        return step  # it takes batches as well
     if type(step) is v2.RandomHorizontalFlip:
         return partial(flip_some, p=step.p)
     if type(step) is v2.RandomApply and len(step.transforms) == 1:
@@ -243,8 +245,9 @@ def make_loader(
     Parameters
     ----------
     dataset : torch.utils.data.Dataset
-        torchvision's FashionMNIST (or MNIST) with known transformations, or a Subset of it,
-        is read from memory, any other data set by a DataLoader.
+        torchvision's FashionMNIST (or MNIST) with transformations that ``batch_transform``
+        knows, or a Subset of it, is read from memory, any other data set an image at a time
+        by a DataLoader.
     batch_size : int
     device : torch.device
     shuffle : bool

@@ -60,17 +60,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_here(part: str) -> None:
-    """Time a part in this process and write its results, with machine, date and commit."""
+    """Time a part in this process and write each result as it comes, with machine and commit."""
     commit = current_commit()  # files may be changed while it runs
     module, _, timed = part.partition(".")
     results = []
+    RESULTS.mkdir(parents=True, exist_ok=True)  # the notebooks leave their copies there as well
     for result in getattr(importlib.import_module(f"benchmarks.{module}"), timed or "rows")():
         results.append(harness.to_data(result))
+        _keep(part, commit, results, is_whole=False)
         print(harness.markdown([result]).splitlines()[-1], flush=True)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    date = datetime.now().isoformat(" ", "minutes")
-    stamps = {"machine": harness.machine(), "date": date, "commit": commit}
-    content = stamps | {"results": results}
+    _keep(part, commit, results, is_whole=True)
+
+
+def _keep(part: str, commit: str, results: list[dict], is_whole: bool) -> None:
+    content = {
+        "machine": harness.machine(),
+        "date": datetime.now().isoformat(" ", "minutes"),
+        "commit": commit,
+        "is_whole": is_whole,
+        "results": results,
+    }
     _path(part).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -91,6 +100,8 @@ def _collected() -> tuple[list, list[str]]:
             continue
         content = json.loads(_path(part).read_text(encoding="utf-8"))
         note = f"{part}: timed {content['date']} at commit {content.get('commit', 'unknown')}"
+        if not content.get("is_whole", True):
+            note += ", not to its end"
         if content["machine"] == harness.machine():
             results += map(harness.from_data, content["results"])
         else:

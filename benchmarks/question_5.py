@@ -95,7 +95,7 @@ def _training(kind: type, data: dict) -> Row:
 
     row = compare(
         f"an epoch of training ({model.model_name})",
-        "plain Keras fit",
+        f"plain Keras fit, to a loss within {LOSS_BOUND:.0%}",
         lambda: train(ours),
         lambda: train(model.model),
         1.5,
@@ -104,7 +104,7 @@ def _training(kind: type, data: dict) -> Row:
     medians = [float(np.median(of_net)) for of_net in losses.values()]
     np.testing.assert_allclose(*medians, rtol=LOSS_BOUND)
     loss, rival_loss = (f"{median:.3f}" for median in medians)
-    return replace(row, what=f"{row.what}, loss {loss}", rival=f"{row.rival}, loss {rival_loss}")
+    return replace(row, what=f"{row.what}, loss {loss}", rival=f"{row.rival}: {rival_loss}")
 
 
 def _writing(kind: type, data: dict, cleaned: str) -> Row:

@@ -5,6 +5,7 @@ only, as root or where users may make namespaces. ``python tests/offline.py COPY
 notebook there into a copy, and prints how often it reached out, or null if it ran as usual.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 
 NEW_NETWORK, NEW_USER = 0x40000000, 0x10000000  # of unshare(2)
+NAME_SERVICES = ("/run/systemd/resolve/io.systemd.Resolve", "/var/run/nscd/socket")
 SET_FLAGS, IS_UP = 0x8914, 1  # of netdevice(7)
 
 
@@ -25,21 +27,34 @@ def enter() -> bool:
     """
     if sys.platform != "linux":
         return False
+    child = os.fork()  # some systems give a network and forbid to use it: no way back from there
+    if child == 0:
+        with contextlib.suppress(OSError):
+            _enter()
+            os._exit(0)
+        os._exit(1)
+    is_allowed = os.waitpid(child, 0)[1] == 0
+    if is_allowed:
+        _enter()
+    return is_allowed
+
+
+def _enter() -> None:
     import fcntl
 
     own_users = 0 if os.geteuid() == 0 else NEW_USER
     if ctypes.CDLL(None).unshare(NEW_NETWORK | own_users) != 0:
-        return False
+        raise PermissionError("no network of its own")
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, SET_FLAGS, struct.pack("16sh14x", b"lo", IS_UP))
-    return True
 
 
 def attempts() -> int:
     """Return how often something in this network has reached for another machine.
 
     Names are asked for at a server: beyond this machine there is no way to it, and on this
-    machine, as far as this network has one, none listens.
+    machine, as far as this network has one, none listens. Where a service of this machine is
+    asked through a file (``NAME_SERVICES``), looking up a name alone is not seen.
     """
     tables = [Path(f"/proc/self/net/{name}").read_text() for name in ("snmp", "snmp6")]
     counts = {}

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import io
 import json
+import math
 import re
 import subprocess
 import sys
@@ -92,6 +93,14 @@ def test_growth_steeper_than_a_straight_line_falls_short():
     assert harness.markdown([growth]).endswith("| at most 1.1 | 1.30 | FALLS SHORT |\n")
 
 
+def test_a_fixed_cost_at_the_smallest_size_hides_no_bend_at_the_largest():
+    # over all sizes 1.04; from 1.8 ms on a factor of 200 in time for one of 100 in rows
+    sizes, seconds = (375, 3750, 37_500, 375_000), (274e-6, 1.8e-3, 18e-3, 360e-3)
+    growth = harness.of_sizes("a", "rows", sizes, seconds, (1.0,) * 4)
+    assert growth.exponent == pytest.approx(math.log10(200) / 2)
+    assert not growth.reached
+
+
 @pytest.mark.parametrize(("megabytes", "reached"), [((2.0, 29.0), True), ((2.0, 31.0), False)])
 def test_memory_beyond_its_bound_falls_short(megabytes, reached):
     growth = harness.of_sizes("a", "rows", (1, 10), (0.1, 1.0), megabytes, megabytes_each=3)
@@ -145,6 +154,23 @@ def test_results_are_kept_with_their_machine_date_and_commit(timed_before, monke
     assert kept["date"] != "2026-01-02 03:04"
     assert kept["commit"] == bench.current_commit()
     assert [data["what"] for data in kept["results"]] == ["a", "c", "d", "e"]
+
+
+def test_rows_measured_before_a_part_breaks_off_are_kept_and_said_to_be_some(tmp_path, monkeypatch):
+    def breaks_off():
+        yield RESULTS[0]
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "not made before"
+    monkeypatch.setattr(bench, "RESULTS", folder)
+    monkeypatch.setattr(question_2, "rows", breaks_off)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run_here("question_2")
+    results, notes = bench._collected()
+    assert results == RESULTS[:1]
+    assert [note for note in notes if "not to its end" in note] == [
+        note for note in notes if note.startswith("question_2: ")
+    ]
 
 
 def test_how_cost_grows_is_measured_apart_from_the_rows(timed_before, monkeypatch):

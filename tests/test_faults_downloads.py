@@ -25,6 +25,7 @@ import pytest
 import requests
 from helpers import ROOT, clean_environment, notebook_code, run_python
 from mirror import NAMES, beans_archive, files_below, place, use
+from offline import NAME_SERVICES
 from urllib3 import HTTPResponse
 
 from utilities import datasets
@@ -706,12 +707,34 @@ if not offline.enter():
     [
         "socket.create_connection(('192.0.2.1', 443), 5)",
         "socket.create_connection(('2001:db8::1', 443), 5)",
-        "socket.getaddrinfo('example.org', 443)",
+        pytest.param(
+            "socket.getaddrinfo('example.org', 443)",
+            marks=pytest.mark.skipif(
+                any(map(os.path.exists, NAME_SERVICES)),
+                reason="names are asked for at a service of this machine, through a file",
+            ),
+        ),
     ],
 )
 def test_an_attempt_to_reach_the_network_is_counted_by_the_kernel(reach):
     code = f"import contextlib, socket\nwith contextlib.suppress(OSError): {reach}"
     assert in_a_network_of_its_own(code) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="networks of one's own are Linux's")
+def test_a_network_that_is_given_but_not_to_be_used_is_not_entered(tmp_path):
+    """Ubuntu's AppArmor lets users make one, and forbids to set it up."""
+    code = f"""import fcntl, os, sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import offline
+def refuse(*args):
+    raise PermissionError(1, "Operation not permitted")
+fcntl.ioctl = refuse
+before = os.readlink("/proc/self/ns/net")
+print(offline.enter(), os.readlink("/proc/self/ns/net") == before)
+"""
+    ran = run_python(code, cwd=tmp_path, env=clean_environment())
+    assert ran.stdout.split() == ["False", "True"], ran.stderr
 
 
 def test_not_even_compiled_code_reaches_for_the_network():

@@ -102,6 +102,7 @@ def test_weights_cut_at_any_twentieth_are_kept_aside_and_training_is_announced(
     saved, tmp_path, begins, capfd, name
 ):
     whole = (saved / f"model_weights/{name}_model.weights.h5").read_bytes()
+    losses = (saved / f"model_weights/{name}_losses.json").read_bytes()
     for share in EVERY_TWENTIETH:
         folder = copy_of(saved, tmp_path / f"{share}")
         model = small(KINDS[name], folder)
@@ -110,9 +111,10 @@ def test_weights_cut_at_any_twentieth_are_kept_aside_and_training_is_announced(
         capfd.readouterr()
         assert train_or_begin(model)
         said = said_in_all(capfd)
-        assert f"{name}_model.weights.h5 does not hold weights of this {name}" in said
+        assert f"{name}_model.weights.h5 could not be read as weights of this {name}" in said
         assert "kept as" in said and "training from scratch now, 2 epochs" in said
-        assert cut in contents(folder)
+        assert {cut, losses} <= set(contents(folder))
+        assert f"{name}_losses.json.unusable-1" in said
     other = "LSTM" if name == "RNN" else "RNN"
     assert not train_or_begin(small(KINDS[other], folder))  # its files are as they were
 
@@ -147,11 +149,9 @@ def test_a_model_that_has_weights_keeps_them_when_the_file_is_bad(saved, tmp_pat
         np.testing.assert_array_equal(mine, earlier)
 
 
-def test_files_swapped_between_the_models_are_told_apart_and_all_kept(
-    saved, tmp_path, begins, capfd
-):
+def test_files_swapped_between_the_models_are_told_apart_and_all_kept(saved, tmp_path, capfd):
     folder = copy_of(saved, tmp_path)
-    before = sorted(contents(folder))
+    before = contents(folder)
     for file in ("model.weights.h5", "losses.json"):
         rnn, lstm = (folder / f"model_weights/{name}_{file}" for name in KINDS)
         rnn.rename(tmp_path / "aside")
@@ -160,11 +160,40 @@ def test_files_swapped_between_the_models_are_told_apart_and_all_kept(
     for name, kind in KINDS.items():
         model = small(kind, folder)
         capfd.readouterr()
-        assert train_or_begin(model)
-        assert f"{name}_model.weights.h5 does not hold weights" in capfd.readouterr().out
-        assert model._read_losses() is None
-        assert f"expected the losses of {name}" in capfd.readouterr().out
-    assert sorted(contents(folder)) == before
+        save_anew(model, train_from_scratch=False)
+        said = capfd.readouterr().out
+        assert f"{name}_model.weights.h5 could not be read as weights" in said
+        assert f"{name}_model.weights.h5.unusable-1 and " in said
+        assert f"{name}_losses.json.unusable-1; training from scratch now" in said
+    assert set(before) < set(contents(folder))
+    assert len(contents(folder)) == 2 * len(before)
+
+
+@BOTH
+def test_losses_of_the_other_model_are_kept_aside_and_the_weights_still_load(
+    saved, tmp_path, begins, capfd, name
+):
+    model = small(KINDS[name], copy_of(saved, tmp_path))
+    other = (saved / f"model_weights/{'LSTM' if name == 'RNN' else 'RNN'}_losses.json").read_bytes()
+    Path(model.save_losses_path()).write_bytes(other)
+    assert not train_or_begin(model)
+    assert f"expected the losses of {name}" in capfd.readouterr().out
+    assert model.loss_history is None
+    assert Path(f"{model.save_losses_path()}.unusable-1").read_bytes() == other
+
+
+@BOTH
+def test_a_mistake_in_the_net_is_told_and_no_file_is_taken_for_a_bad_one(
+    saved, tmp_path, begins, monkeypatch, name
+):
+    folder = copy_of(saved, tmp_path)
+    model = small(KINDS[name], folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "define_model", lambda: embeding)  # noqa: F821
+        with pytest.raises(NameError, match="embeding"):
+            model.train(*windows())
+    assert {path.name for path in folder.rglob("*.*")} == {path.name for path in saved.rglob("*.*")}
+    assert not train_or_begin(model)
 
 
 def test_losses_without_a_name_are_those_of_their_file(saved, tmp_path):
@@ -230,7 +259,7 @@ def test_a_bad_file_that_cannot_be_renamed_stays_and_is_named(
 
     monkeypatch.setattr(os, "replace", replace)
     assert train_or_begin(model)
-    assert "It was kept as" in capfd.readouterr().out
+    assert "What was saved is kept as" in capfd.readouterr().out
     assert Path(model.save_model_path()).read_bytes() == b"rubbish"
 
 
@@ -297,11 +326,11 @@ def load_or_begin(model, capfd):
     return said_in_all(capfd), began
 
 
-def save_anew(model):
+def save_anew(model, train_from_scratch=True):
     """Save other weights, and losses that have the fingerprint of these, as a training does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf.keras.Sequential, "fit", fit_without_training)
-        model.train(*windows(), train_from_scratch=True)
+        model.train(*windows(), train_from_scratch)
 
 
 def has_its_losses(model):

@@ -29,6 +29,24 @@ def result_with(python="3.11.7", **changes):
     return Result("autumn_2024", python, **(came | changes))
 
 
+@pytest.mark.parametrize(
+    ("here", "chosen"), [(["3.13.0", "3.12.1", "3.11.7"], ["3.12.1"]), (["3.13.0"], [])]
+)
+def test_the_short_form_takes_a_python_that_has_wheels_of_2024(monkeypatch, capsys, here, chosen):
+    pythons = [(version, f"python{version}") for version in here]
+    monkeypatch.setattr(matrix, "_interpreters", lambda wanted: iter(pythons))
+    ran = []
+
+    def run_short(interpreter):
+        ran.append(interpreter[0])
+        return result_with(python=interpreter[0], tests="not run", passed=None, seeded={})
+
+    monkeypatch.setattr(matrix, "run_short", run_short)
+    assert matrix.main(["--short"]) == 0
+    assert ran == chosen
+    assert ("neither is here, left out" in capsys.readouterr().out) is not bool(chosen)
+
+
 def test_an_environment_in_which_everything_came_out_is_good():
     assert result_with().good
     assert result_with(tests="not run", passed=None, seeded={}).good  # the short form
