@@ -29,12 +29,13 @@ def test_a_notebook_is_executed_in_the_folder_given_and_its_source_left_alone(tm
     assert said[0].endswith("Part one")
 
 
-def test_text_written_in_pieces_is_one_output(tmp_path):
+def test_text_written_in_pieces_is_one_output_and_the_kernel_warns_of_nothing(tmp_path, capfd):
     source = tmp_path / "in.ipynb"
     piece = "for c in 'macbeth':\n    print(c, end='', flush=True)"
     nbformat.write(notebook_of(("code", piece)), source)
     executed = run_notebook.execute(source, print, tmp_path)
     assert [output.text for output in executed.cells[0].outputs] == ["macbeth"]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_failing_cell_stops_the_run_and_writes_nothing(tmp_path, monkeypatch, capsys):

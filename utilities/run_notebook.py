@@ -79,6 +79,7 @@ def execute(
         notebook,
         timeout=CELL_SECONDS,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],  # it warns of how this machine speaks with itself
         record_timing=False,
         coalesce_streams=True,  # text that comes a character at a time is one output
         resources={"metadata": {"path": str(working_directory)}},
