@@ -139,8 +139,7 @@ def execute(notebook: nbformat.NotebookNode) -> Run:
 
     client = Watched(
         notebook,
-        timeout=run_notebook.CELL_SECONDS,
-        kernel_name="python3",
+        **run_notebook.KERNEL,
         resources={"metadata": {"path": str(run_notebook.ROOT)}},
         on_cell_start=begin,
     )

@@ -21,7 +21,11 @@ from utilities import sources
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "hw4.ipynb"
 EXECUTED = ROOT / "build" / "hw4.ipynb"
-CELL_SECONDS = 3600
+KERNEL = {
+    "kernel_name": "python3",
+    "extra_arguments": ["--log-level=ERROR"],  # it warns of how this machine speaks with itself
+    "timeout": 3600,  # seconds for a cell
+}
 
 # The kernel's surroundings: no progress bars and no start-up messages in the outputs.
 QUIET = {
@@ -77,9 +81,7 @@ def execute(
 
     client = NotebookClient(
         notebook,
-        timeout=CELL_SECONDS,
-        kernel_name="python3",
-        extra_arguments=["--log-level=ERROR"],  # it warns of how this machine speaks with itself
+        **KERNEL,
         record_timing=False,
         coalesce_streams=True,  # text that comes a character at a time is one output
         resources={"metadata": {"path": str(working_directory)}},
