@@ -61,25 +61,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_here(part: str) -> None:
     """Time a part in this process and write each result as it comes, with machine and commit."""
-    commit = current_commit()  # files may be changed while it runs
+    # files may be changed while it runs
+    origin = {"machine": harness.machine(), "commit": current_commit()}
     module, _, timed = part.partition(".")
     results = []
     RESULTS.mkdir(parents=True, exist_ok=True)  # the notebooks leave their copies there as well
     for result in getattr(importlib.import_module(f"benchmarks.{module}"), timed or "rows")():
         results.append(harness.to_data(result))
-        _keep(part, commit, results, is_whole=False)
+        _keep(part, origin, results, is_whole=False)
         print(harness.markdown([result]).splitlines()[-1], flush=True)
-    _keep(part, commit, results, is_whole=True)
+    _keep(part, origin, results, is_whole=True)
 
 
-def _keep(part: str, commit: str, results: list[dict], is_whole: bool) -> None:
-    content = {
-        "machine": harness.machine(),
-        "date": datetime.now().isoformat(" ", "minutes"),
-        "commit": commit,
-        "is_whole": is_whole,
-        "results": results,
-    }
+def _keep(part: str, origin: dict, results: list[dict], is_whole: bool) -> None:
+    date = datetime.now().isoformat(" ", "minutes")
+    content = origin | {"date": date, "is_whole": is_whole, "results": results}
     _path(part).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

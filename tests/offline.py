@@ -5,7 +5,6 @@ only, as root or where users may make namespaces. ``python tests/offline.py COPY
 notebook there into a copy, and prints how often it reached out, or null if it ran as usual.
 """
 
-import contextlib
 import ctypes
 import json
 import os
@@ -29,10 +28,12 @@ def enter() -> bool:
         return False
     child = os.fork()  # some systems give a network and forbid to use it: no way back from there
     if child == 0:
-        with contextlib.suppress(OSError):
+        status = 1
+        try:
             _enter()
-            os._exit(0)
-        os._exit(1)
+            status = 0
+        finally:
+            os._exit(status)
     is_allowed = os.waitpid(child, 0)[1] == 0
     if is_allowed:
         _enter()
