@@ -433,10 +433,10 @@ class BaseSequentialModel:
         try:
             weights = _read_weights(net, path)
         except Exception as error:  # h5py and Keras raise many kinds for a damaged file
+            why = _first_line(error)
             saved = filter(os.path.exists, (path, self.save_losses_path()))
             kept = " and ".join(_set_aside(file) for file in saved)
-            print(f"{path} could not be read as weights of this {self.model_name}", end=" ")
-            print(f"({_first_line(error)}).")
+            print(f"{path} could not be read as weights of this {self.model_name} ({why}).")
             print(f"What was saved is kept as {kept}; {self._training_notice()}")
             return False
         if self.model is None:

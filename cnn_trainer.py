@@ -111,10 +111,6 @@ def flip_some(images: torch.Tensor, p: float) -> torch.Tensor:
     return torch.where(chosen[:, None, None, None], images.flip(-1), images)
 
 
-def _to_unit_range(images: torch.Tensor) -> torch.Tensor:
-    return images if images.dtype == torch.float32 else images.to(torch.float32) / 255
-
-
 def batch_transform(transform: Callable) -> Callable | None:
     """Return the batch form of a chain of transformations, or None if it has none.
 
@@ -149,10 +145,9 @@ def _batch_step(step: nn.Module) -> Callable | None:
     """Return the batch form of one transformation, or None if it is not a known one."""
     if type(step) is v2.ToImage:
         return torch.as_tensor
-    if type(step) is v2.ToDtype and step.dtype == torch.float32 and step.scale:
-        return _to_unit_range
-    if type(step) is v2.Normalize:
-        return step  # it takes batches as well
+    is_to_unit_range = type(step) is v2.ToDtype and step.dtype == torch.float32 and step.scale
+    if is_to_unit_range or type(step) is v2.Normalize:
+        return step  # they take batches as well
     if type(step) is v2.RandomHorizontalFlip:
         return partial(flip_some, p=step.p)
     if type(step) is v2.RandomApply and len(step.transforms) == 1:

@@ -743,8 +743,7 @@ def test_test_images_reach_the_model_exactly_as_the_data_set_gives_them(capsys):
     spy = Spy(784)
     make_trainer(spy, small_fashion(16), tests, num_epochs=1, batch_size=16).train()
     expected = torch.stack([tests[i][0] for i in range(len(tests))])
-    # one division by 255 in float32, or a product with its reciprocal
-    torch.testing.assert_close(torch.cat(spy.tested_on), expected, rtol=2.4e-7, atol=0)
+    assert torch.equal(torch.cat(spy.tested_on), expected)
 
 
 @pytest.mark.parametrize(
