@@ -102,7 +102,7 @@ raise NotImplementedError("choose NUM_EPOCHS, BATCH_SIZE and LEARNING_RATE in th
         ends="LEARNING_RATE = 5e-3\n",
     ),
     Cut(
-        "For the first eight epochs the net does better",
+        "For about nine epochs the net does better",
         answer("what do the curves and the matrix show, and why?"),
         items=("2.1.4",),
     ),
@@ -115,7 +115,7 @@ raise NotImplementedError("choose NUM_EPOCHS, BATCH_SIZE and LEARNING_RATE in th
 
 QUESTION_3 = (
     Cut(
-        "Depth and share of the columns are chosen by five-fold cross-validation",
+        "Depth and share of the columns are chosen on the training part",
         "Choose the settings on the training part alone; the test set plays no role. "
         "`validate_forest(n_estimators, max_depth, max_features)` gives the mean out-of-bag score "
         "over five folds, `validate_adaboost` the accuracy on the folds left out of AdaBoost with "
@@ -201,7 +201,7 @@ QUESTION_5 = (
         ends="which takes some minutes on two cores.",
     ),
     Cut(
-        "The losses are those of the trained weights",
+        "The losses are those of the training that the saved weights come from",
         "**One real application where a simple RNN suits better, and why:** argue from at least "
         "one thing measured here, such as the text, the training time, the convergence or the "
         "final loss.\n\n"

@@ -139,7 +139,7 @@ def execute(notebook: nbformat.NotebookNode) -> Run:
 
     client = Watched(
         notebook,
-        **run_notebook.KERNEL,
+        **run_notebook.EXECUTION,
         resources={"metadata": {"path": str(run_notebook.ROOT)}},
         on_cell_start=begin,
     )

@@ -21,10 +21,12 @@ from utilities import sources
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "hw4.ipynb"
 EXECUTED = ROOT / "build" / "hw4.ipynb"
-KERNEL = {
+EXECUTION = {
     "kernel_name": "python3",
     "extra_arguments": ["--log-level=ERROR"],  # it warns of how this machine speaks with itself
     "timeout": 3600,  # seconds for a cell
+    "record_timing": False,
+    "coalesce_streams": True,  # text that comes a character at a time is one output
 }
 
 # The kernel's surroundings: no progress bars and no start-up messages in the outputs.
@@ -81,9 +83,7 @@ def execute(
 
     client = NotebookClient(
         notebook,
-        **KERNEL,
-        record_timing=False,
-        coalesce_streams=True,  # text that comes a character at a time is one output
+        **EXECUTION,
         resources={"metadata": {"path": str(working_directory)}},
         on_cell_start=announce,
     )
