@@ -533,9 +533,9 @@ class NeuralNet:
                 f"x and y must have shapes (N, {expected[0]}) and (N, {expected[1]}), "
                 f"got {x.shape} and {y.shape}"
             )
-        self.init_parameters()
-        self.loss, self.batch_y = [], []
+        self.loss, self.batch_y = [], []  # first: if interrupted, no losses of other parameters
         self.iteration = self.weight_updates = 0
+        self.init_parameters()
         parameters, layers = _flattened(_stacked(self.parameters))
         change, change_layers = _flattened(_stacked(self.change))
         self.parameters, self.change = _unstacked(layers), _unstacked(change_layers)

@@ -5,6 +5,7 @@ waits stand for the moments.
 """
 
 import contextlib
+import copy
 import gc
 import io
 import itertools
@@ -174,6 +175,25 @@ def test_a_new_net_interrupted_at_any_line_of_its_first_iteration_trains_as_a_fr
                 net.predict(ROWS)
         assert_trains_as(fresh, net, kind, 2)
     assert had_parameters == {False, True}
+
+
+@DESCENTS
+def test_a_trained_net_interrupted_anywhere_has_no_losses_of_other_parameters(
+    kind, use_dropout, use_momentum
+):
+    trained = new_net(use_dropout, use_momentum)
+    quiet(lambda: descend(trained, kind, 3))
+    assert trained.loss and trained.weight_updates == 3
+    had_losses = set()
+    for line in itertools.count():
+        net = copy.deepcopy(trained)
+        if not interrupted_at(line, lambda net=net: descend(net, kind, 1)):
+            break
+        had_losses.add(bool(net.loss))
+        if net.loss and net.weight_updates != 1:
+            for key in PARAMETER_KEYS:
+                np.testing.assert_array_equal(net.parameters[key], trained.parameters[key])
+    assert had_losses == {False, True}
 
 
 # --- Question 2 ----------------------------------------------------------------------------------
