@@ -19,6 +19,7 @@ from utilities import datasets
 from utilities.run_notebook import NOTEBOOK, execute, printed
 
 GIVEN_COPY = os.environ.get("HW4_EXECUTED_NOTEBOOK")
+README = ROOT / "README.md"
 PUBLISHED = json.loads((ROOT / "tests" / "nn_losses.json").read_text())
 LOCAL_TESTS = 20  # lines `test_... passed!`
 
@@ -205,6 +206,22 @@ def test_energy_is_measured_for_each_question(notebook):
 def test_what_is_committed_comes_from_real_data():
     committed = nbformat.read(NOTEBOOK, as_version=4)
     assert "STAND-IN" not in shown(committed)
+
+
+def test_the_readme_states_what_the_committed_notebook_prints():
+    committed = printed(nbformat.read(NOTEBOOK, as_version=4))
+    rows = re.findall(r"^\| [\d.–]+ \| (.+?) \| .*? \| (.+) \|$", README.read_text("utf-8"), re.M)
+    stated = dict(rows)
+    losses = re.findall(r"Cross entropy loss: ([\d.]+)", committed)
+    assert stated["test cross-entropy"] == ", ".join(losses)
+    accuracy, epochs, batch, rate = re.match(
+        r"([\d.]+) \((\d+) epochs, batch (\d+), learning rate ([\de-]+);",
+        stated["CNN, validation accuracy"],
+    ).groups()
+    assert f"{epochs} epochs, batches of {batch}, learning rate {float(rate)}," in committed
+    assert f"validation accuracy: {float(accuracy):.3f}" in committed
+    assert f"\naccuracy: {stated['forest, `OOB_score` of the test set']}" in committed
+    assert f"AdaBoost accuracy: {stated['AdaBoost accuracy']}" in committed
 
 
 def test_two_runs_print_the_same_figures(executed):
