@@ -113,7 +113,7 @@ def test_hardly_any_data_is_enough(way):
         (3, 2, 2),
     ):
         X, y = drawn_rows(rows, columns, classes, seed=4)
-        _, predicted = fitted(way, X, y, depth=None)
+        _, predicted = fitted(way, X, y)
         if rows == 1 or way == "boosted":  # bagged trees have not all seen all rows
             np.testing.assert_array_equal(predicted, y)
 

@@ -274,10 +274,15 @@ def test_every_image_is_flipped_or_turned_whole_or_left_as_it_was(shape, p, angl
 def test_a_batch_is_transformed_as_its_images_are(images, seed):
     batch, one_by_one = torch.from_numpy(images), create_testing_transformations()
     expected = torch.stack([one_by_one(image[0]) for image in images])
-    assert expected.dtype == torch.float32
     assert torch.equal(quietly(batch_transform(one_by_one), batch), expected)
+    # torch may multiply by the rounded 1 / 255 instead of dividing: two roundings for one
+    np.testing.assert_allclose(expected, images / np.float32(255), rtol=2.0**-23)
     torch.manual_seed(seed)
     result = quietly(batch_transform(create_training_transformations()), batch)
+    assert result.dtype == torch.float32
+    assert result.shape == batch.shape
+    for before, after in zip(images, result, strict=True):
+        assert set((after * 255).round().int().unique().tolist()) <= {0, *before.ravel().tolist()}
     torch.manual_seed(seed)
     assert torch.equal(result, rotate_some(flip_some(expected, 0.2), (-36, 36), 0.2))
 
