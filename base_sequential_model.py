@@ -19,7 +19,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
 from pathlib import Path
 
@@ -49,7 +49,7 @@ with _native_errors_unseen():
     import tensorflow as tf
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent / "model_weights"
-AN_HOUR = 3600  # seconds; nobody writes a file of a megabyte for so long
+A_DAY = 86400  # seconds; a training whose best epoch is older is taken for a killed one
 
 
 class FoldedNet(tf.keras.Sequential):
@@ -197,18 +197,26 @@ class _LossRecorder(tf.keras.callbacks.Callback):
     """Append each epoch's loss to a list that outlives an interrupted training.
 
     At the end they go to a file, where they wait until the weights are in their final place.
+    Files that could not be used make room then, and not before: the training may end otherwise.
     """
 
-    def __init__(self, losses: list[float], path: str, model_name: str) -> None:
+    def __init__(
+        self, losses: list[float], path: str, model_name: str, unusable: Sequence[str]
+    ) -> None:
         super().__init__()
         self.losses, self.path, self.model_name = losses, path, model_name
+        self.unusable = unusable
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.losses.append(float(logs["loss"]))
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        if np.isfinite(self.losses).any():  # else the old weights stay as well
-            _write_json(self.path, {"model": self.model_name, "losses": self.losses})
+        if not np.isfinite(self.losses).any():  # the old weights stay as well
+            return
+        content = {"model": self.model_name, "losses": self.losses}
+        Path(self.path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        for path in filter(os.path.exists, self.unusable):
+            os.replace(path, _set_aside_name(path))
 
 
 @contextlib.contextmanager
@@ -343,7 +351,8 @@ class BaseSequentialModel:
 
         Notes
         -----
-        Saved files that cannot be used are named and renamed, never overwritten.
+        Loading changes no file. What is saved and cannot be used is named; it is renamed
+        when new weights take its place, never overwritten.
         Ctrl-C is heeded between two batches; pressed twice, at once. An interrupted
         training leaves the net with its weights so far and ``loss_history`` with the
         epochs done; running it again starts anew.
@@ -356,7 +365,8 @@ class BaseSequentialModel:
         if not train_from_scratch and self._load():
             print(f"Loaded saved {self.model_name} model and weights.")
             return
-        self._fit(x, y)
+        saved = (self.save_model_path(), self.save_losses_path())
+        self._fit(x, y, unusable=() if train_from_scratch else saved)
 
     def plot_loss(self) -> None:
         """Draw the training loss by epoch with matplotlib.
@@ -380,14 +390,23 @@ class BaseSequentialModel:
         ax.set_title(f"{self.model_name} training loss")
         ax.xaxis.get_major_locator().set_params(integer=True)
 
-    def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Train a fresh net on one-hot targets and save weights and losses."""
+    def _fit(self, x: np.ndarray, y: np.ndarray, unusable: Sequence[str]) -> None:
+        """Train a fresh net on one-hot targets and save weights and losses.
+
+        Files of the names in unusable, if there are any by then, are kept under another name.
+        """
         _require_writable(Path(self.save_model_path()).parent)
+        print(
+            f"{self.model_name}: training from scratch now, {self.hp['epochs']} epochs "
+            "(minutes for a play; Ctrl-C stops it)."
+        )
         targets = np.eye(self.vocab_size, dtype=np.float32)[y[:, 0]]  # (N, V)
         self.loss_history = {"losses": []}
         unfinished_losses = _unfinished(self.save_losses_path())
         Path(unfinished_losses).unlink(missing_ok=True)
-        recorder = _LossRecorder(self.loss_history["losses"], unfinished_losses, self.model_name)
+        recorder = _LossRecorder(
+            self.loss_history["losses"], unfinished_losses, self.model_name, unusable
+        )
         with _interruptible_between_batches() as interruption:
             self.build_model()
             self._quickest_net().fit(
@@ -400,18 +419,20 @@ class BaseSequentialModel:
                 verbose=2,  # a line an epoch: a bar would fill the notebook
             )
             self._finish_saving()
-        _remove_litter(_unfinished(self.save_model_path()))
-        _remove_litter(unfinished_losses)
+        _remove_litter(self.save_model_path())
+        _remove_litter(self.save_losses_path())
 
     def _finish_saving(self) -> None:
-        """Put a training's losses in their final place if its weights are in theirs.
+        """Put the losses of a training in their final place if its weights are in theirs.
 
         A training may be killed or interrupted between the two: then the next call does it.
         """
-        losses, weights = _unfinished(self.save_losses_path()), _unfinished(self.save_model_path())
-        if os.path.exists(losses) and not os.path.exists(weights):
-            with contextlib.suppress(OSError):  # a read-only folder: what lies there is read
-                os.replace(losses, self.save_losses_path())
+        losses = self.save_losses_path()
+        for waiting in glob.glob(_unfinished(glob.escape(losses), "*")):
+            process = waiting.rpartition("-")[2]
+            if not os.path.exists(_unfinished(self.save_model_path(), process)):
+                with contextlib.suppress(OSError):  # a read-only folder: what lies there is read
+                    os.replace(waiting, losses)
 
     def _quickest_net(self) -> tf.keras.Sequential:
         """Return the net to train: one with the model's own layers, folded if that can be."""
@@ -426,7 +447,7 @@ class BaseSequentialModel:
         """Load saved weights and losses; say why and return False if there are none that fit."""
         path = self.save_model_path()
         if not os.path.exists(path):
-            print(f"No saved {self.model_name} weights at {path}: {self._training_notice()}")
+            print(f"No saved {self.model_name} weights at {path}.")
             return False
         net = self.define_model()  # apart, so that a bad file changes nothing
         net.build(input_shape=(None, self.max_input_len))
@@ -435,9 +456,9 @@ class BaseSequentialModel:
         except Exception as error:  # h5py and Keras raise many kinds for a damaged file
             why = _first_line(error)
             saved = filter(os.path.exists, (path, self.save_losses_path()))
-            kept = " and ".join(_set_aside(file) for file in saved)
+            kept = " and ".join(_set_aside_name(file) for file in saved)
             print(f"{path} could not be read as weights of this {self.model_name} ({why}).")
-            print(f"What was saved is kept as {kept}; {self._training_notice()}")
+            print(f"What is saved stays until there are new weights, and is then kept as {kept}.")
             return False
         if self.model is None:
             self.build_model()
@@ -457,14 +478,9 @@ class BaseSequentialModel:
                 raise ValueError(f"expected the losses of {self.model_name}, got another model's")
             losses = _checked_losses(saved["losses"])
         except _UNREADABLE as error:
-            kept = _set_aside(path)
-            print(f"{path} is not a loss history ({_first_line(error)}); it was kept as {kept}.")
+            print(f"{path} is not a loss history ({_first_line(error)}); it stays as it is.")
             return None
         return {"losses": losses}
-
-    def _training_notice(self) -> str:
-        epochs = self.hp["epochs"]
-        return f"training from scratch now, {epochs} epochs (minutes for a play; Ctrl-C stops it)."
 
     def _checked_indices(
         self, values: ArrayLike, name: str, row_shape: tuple[int, ...]
@@ -515,16 +531,12 @@ def _without_optimizer(model: tf.keras.Sequential) -> tf.keras.Sequential:
     return bare
 
 
-def _write_json(path: str, content: dict) -> None:
-    """Write JSON so that the file is always the old or the new one, whole."""
-    temporary = _marked(path, os.getpid())
-    Path(temporary).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+def _unfinished(path: str, process: int | str | None = None) -> str:
+    """Return where a training, of this process or another, keeps what it puts at path at its end.
 
-
-def _unfinished(path: str) -> str:
-    """Return where a training keeps what it puts at path when it ends."""
-    return _marked(path, "unfinished")
+    So two trainings at once do not meet before they end, and the later one is what stays.
+    """
+    return _marked(path, f"unfinished-{process or os.getpid()}")
 
 
 def _marked(path: str, mark: object) -> str:
@@ -534,10 +546,10 @@ def _marked(path: str, mark: object) -> str:
 
 
 def _remove_litter(path: str) -> None:
-    """Remove what processes that were killed as they wrote path have left of it."""
-    for left in glob.glob(_marked(glob.escape(path), "[0-9]*")):
+    """Remove what trainings that were killed have left of what was to be put at path."""
+    for left in glob.glob(_unfinished(glob.escape(path), "[0-9]*")):
         with contextlib.suppress(OSError):  # another process may have been quicker
-            if time.time() - os.path.getmtime(left) > AN_HOUR:
+            if time.time() - os.path.getmtime(left) > A_DAY:
                 os.remove(left)
 
 
@@ -570,17 +582,12 @@ def _require_writable(folder: Path) -> None:
         raise PermissionError(f"{folder} must be writable, or trained weights cannot be saved")
 
 
-def _set_aside(path: str) -> str:
-    """Rename a file to the first free ``path.unusable-1``, ``-2``, ... and return that name."""
+def _set_aside_name(path: str) -> str:
+    """Return the first free name of ``path.unusable-1``, ``-2``, ..."""
     number = 1
     while os.path.lexists(f"{path}.unusable-{number}"):
         number += 1
-    kept = f"{path}.unusable-{number}"
-    try:
-        os.replace(path, kept)
-    except OSError:  # a read-only folder: the file is safe where it is
-        return path
-    return kept
+    return f"{path}.unusable-{number}"
 
 
 def _seen_from_here(path: str) -> str:

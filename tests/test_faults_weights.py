@@ -98,7 +98,7 @@ def train_or_begin(model):
 
 
 @BOTH
-def test_weights_cut_at_any_twentieth_are_kept_aside_and_training_is_announced(
+def test_weights_cut_at_any_twentieth_are_kept_and_training_is_announced(
     saved, tmp_path, begins, capfd, name
 ):
     whole = (saved / f"model_weights/{name}_model.weights.h5").read_bytes()
@@ -113,14 +113,18 @@ def test_weights_cut_at_any_twentieth_are_kept_aside_and_training_is_announced(
         said = said_in_all(capfd)
         assert f"{name}_model.weights.h5 could not be read as weights of this {name}" in said
         assert "kept as" in said and "training from scratch now, 2 epochs" in said
-        assert {cut, losses} <= set(contents(folder))
         assert f"{name}_losses.json.unusable-1" in said
+        assert Path(model.save_model_path()).read_bytes() == cut
+        assert Path(model.save_losses_path()).read_bytes() == losses
+        save_anew(model, train_from_scratch=False)
+        for path, old in ((model.save_model_path(), cut), (model.save_losses_path(), losses)):
+            assert Path(f"{path}.unusable-1").read_bytes() == old
     other = "LSTM" if name == "RNN" else "RNN"
     assert not train_or_begin(small(KINDS[other], folder))  # its files are as they were
 
 
 @BOTH
-def test_losses_cut_at_any_twentieth_are_kept_aside_and_the_weights_still_load(
+def test_losses_cut_at_any_twentieth_are_left_alone_and_the_weights_still_load(
     saved, tmp_path, begins, capfd, name
 ):
     whole = (saved / f"model_weights/{name}_losses.json").read_bytes()
@@ -135,7 +139,7 @@ def test_losses_cut_at_any_twentieth_are_kept_aside_and_the_weights_still_load(
         assert f"{name}_losses.json is not a loss history" in said
         assert f"Loaded saved {name} model and weights." in said
         assert model.loss_history is None
-        assert cut in contents(folder)
+        assert Path(model.save_losses_path()).read_bytes() == cut
 
 
 @BOTH
@@ -164,13 +168,13 @@ def test_files_swapped_between_the_models_are_told_apart_and_all_kept(saved, tmp
         said = capfd.readouterr().out
         assert f"{name}_model.weights.h5 could not be read as weights" in said
         assert f"{name}_model.weights.h5.unusable-1 and " in said
-        assert f"{name}_losses.json.unusable-1; training from scratch now" in said
+        assert f"{name}_losses.json.unusable-1.\n{name}: training from scratch now" in said
     assert set(before) < set(contents(folder))
     assert len(contents(folder)) == 2 * len(before)
 
 
 @BOTH
-def test_losses_of_the_other_model_are_kept_aside_and_the_weights_still_load(
+def test_losses_of_the_other_model_are_left_alone_and_the_weights_still_load(
     saved, tmp_path, begins, capfd, name
 ):
     model = small(KINDS[name], copy_of(saved, tmp_path))
@@ -179,7 +183,7 @@ def test_losses_of_the_other_model_are_kept_aside_and_the_weights_still_load(
     assert not train_or_begin(model)
     assert f"expected the losses of {name}" in capfd.readouterr().out
     assert model.loss_history is None
-    assert Path(f"{model.save_losses_path()}.unusable-1").read_bytes() == other
+    assert Path(model.save_losses_path()).read_bytes() == other
 
 
 @BOTH
@@ -223,44 +227,78 @@ GARBAGE = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(garbage=GARBAGE)
-def test_any_garbage_for_losses_is_read_as_losses_or_kept_aside(saved, tmp_path, garbage):
+def test_any_garbage_for_losses_is_read_as_losses_or_left_alone(saved, tmp_path, garbage):
     model = small(RNN, tmp_path)
     path = Path(model.save_losses_path())
     for left in path.parent.glob("*"):
         left.unlink()
     path.write_bytes(garbage)
     history = model._read_losses()
-    if history is None:
-        assert not path.exists()
-        assert contents(tmp_path) == [garbage]
-    else:
-        assert path.read_bytes() == garbage
+    assert path.read_bytes() == garbage
+    assert contents(tmp_path) == [garbage]
+    if history is not None:
         assert all(type(loss) is float for loss in history["losses"])
         assert np.isfinite(history["losses"]).any()
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_the_training(
-    saved, tmp_path, begins, monkeypatch
+@pytest.mark.parametrize("state", ["good", "bad", "missing"])
+def test_a_folder_that_cannot_be_written_is_refused_and_no_training_is_announced(
+    saved, tmp_path, begins, monkeypatch, capfd, state
 ):
     model = small(RNN, copy_of(saved, tmp_path))
+    if state == "bad":
+        Path(model.save_model_path()).write_bytes(b"rubbish")
+    elif state == "missing":
+        Path(model.save_model_path()).unlink()
+    before = contents(tmp_path)
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="must be writable"):
-        model.train(*windows(), train_from_scratch=True)
+        model.train(*windows(), train_from_scratch=state == "good")
+    assert "training from scratch" not in capfd.readouterr().out
+    assert contents(tmp_path) == before
 
 
-def test_a_bad_file_that_cannot_be_renamed_stays_and_is_named(
-    saved, tmp_path, begins, monkeypatch, capfd
-):
+def refuse(*_):
+    raise PermissionError("read-only")
+
+
+def test_loading_renames_nothing(saved, tmp_path, begins, monkeypatch, capfd):
     model = small(RNN, copy_of(saved, tmp_path))
     Path(model.save_model_path()).write_bytes(b"rubbish")
-
-    def replace(*_):
-        raise PermissionError("read-only")
-
-    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(os, "replace", refuse)
     assert train_or_begin(model)
-    assert "What was saved is kept as" in capfd.readouterr().out
+    assert "What is saved stays until there are new weights" in capfd.readouterr().out
     assert Path(model.save_model_path()).read_bytes() == b"rubbish"
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(11, "locked"), PermissionError(13, "denied")])
+@BOTH
+def test_weights_that_cannot_be_read_for_a_while_stay_for_when_they_can(
+    saved, tmp_path, begins, monkeypatch, capfd, name, error
+):
+    model = small(KINDS[name], copy_of(saved, tmp_path))
+
+    def load_weights(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.keras.Sequential, "load_weights", load_weights)
+        assert train_or_begin(model)
+        assert str(error) in capfd.readouterr().out
+    assert not train_or_begin(model)
+    assert f"Loaded saved {name} model and weights." in capfd.readouterr().out
+    assert set(contents(tmp_path)) == set(contents(saved))
+
+
+@BOTH
+def test_a_net_of_another_width_that_is_not_trained_to_the_end_leaves_the_saved_one(
+    saved, tmp_path, begins, name
+):
+    folder = copy_of(saved, tmp_path)
+    wider = small(KINDS[name], folder)
+    wider.hp["rnn_units" if name == "RNN" else "lstm_units"] += 1
+    assert train_or_begin(wider)
+    assert not train_or_begin(small(KINDS[name], folder))
 
 
 # --- interrupted and killed ----------------------------------------------------------------------
@@ -370,13 +408,13 @@ class Killed(BaseException):
     """Stands for a kill: nothing of ours is done any more."""
 
 
-@pytest.mark.parametrize("step", range(10))
+@pytest.mark.parametrize("step", range(8))
 @BOTH
 def test_a_kill_between_any_two_steps_of_saving_parts_no_weights_from_their_losses(
     tmp_path, capfd, name, step
 ):
-    """Each file takes its place by a rename: the kill comes before and after each of five."""
-    model, usual, steps = small(KINDS[name], tmp_path), os.replace, iter(range(10))
+    """Each file takes its place by a rename: the kill comes before and after each of four."""
+    model, usual, steps = small(KINDS[name], tmp_path), os.replace, iter(range(8))
 
     def replace(source, target):
         for is_after in (False, True):
@@ -396,21 +434,82 @@ def test_a_kill_between_any_two_steps_of_saving_parts_no_weights_from_their_loss
     said, _ = load_or_begin(loaded, capfd)
     assert f"Loaded saved {name} model and weights." in said
     assert has_its_losses(loaded)
-    assert fingerprint(loaded.model) == (old if step < 7 else new)  # the weights come fourth
+    assert fingerprint(loaded.model) == (old if step < 5 else new)  # the weights come third
     save_anew(loaded)
     assert has_its_losses(loaded)
+
+
+@pytest.mark.parametrize("step", range(12))
+@BOTH
+def test_a_kill_between_any_two_steps_of_replacing_bad_files_loses_none_of_them(
+    saved, tmp_path, capfd, name, step
+):
+    """Each of six renames is of what could not be read, or of what is new."""
+    model, usual = small(KINDS[name], copy_of(saved, tmp_path)), os.replace
+    Path(model.save_model_path()).write_bytes(b"rubbish")
+    before, steps = set(contents(tmp_path)), iter(range(12))
+
+    def replace(source, target):
+        for is_after in (False, True):
+            if next(steps) == step:
+                raise Killed
+            if not is_after:
+                usual(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(Killed):
+            save_anew(model, train_from_scratch=False)
+    assert before <= set(contents(tmp_path))
+    loaded = small(KINDS[name], tmp_path)
+    _, began = load_or_begin(loaded, capfd)
+    assert began == (step < 9)  # the weights come fifth
+    assert began or has_its_losses(loaded)
+    assert before <= set(contents(tmp_path))
+
+
+@pytest.mark.parametrize("met", [0, 1])  # of two epochs, the second is the better one
+@BOTH
+def test_two_trainings_at_once_each_keep_their_own_and_the_later_one_stays(
+    tmp_path, monkeypatch, capfd, name, met
+):
+    slow, quick = small(KINDS[name], tmp_path), small(KINDS[name], tmp_path)
+    usual = slow.get_callbacks
+
+    class TheOther(tf.keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == met:
+                with monkeypatch.context() as patch:
+                    patch.setattr(os, "getpid", lambda: 7)
+                    save_anew(quick)
+                assert_loads(quick, tmp_path, capfd)
+
+    slow.get_callbacks = lambda: [*usual(), TheOther()]
+    save_anew(slow)
+    assert fingerprint(slow.model) != fingerprint(quick.model)
+    assert_loads(slow, tmp_path, capfd)
+    assert {path.name for path in tmp_path.rglob("*.*")} == names_of(slow)
+
+
+def assert_loads(model, folder, capfd):
+    """Expect that a new model loads the weights of model and the losses that are theirs."""
+    new = small(type(model), folder)
+    assert not load_or_begin(new, capfd)[1]
+    assert has_its_losses(new)
+    assert fingerprint(new.model) == fingerprint(model.model)
 
 
 def test_litter_of_killed_processes_is_removed_in_time_and_nothing_else(tmp_path):
     model = small(RNN, tmp_path)
     folder = Path(model.save_model_path()).parent
-    litter = ["RNN_model.unfinished.123.weights.h5", "RNN_losses.json.unfinished.123"]
+    litter = ["RNN_model.unfinished-123.weights.h5", "RNN_losses.json.unfinished-123"]
+    litter += ["RNN_model.unfinished-123.123.weights.h5"]
     others = ["RNN_model.2024.weights.h5", "RNN_losses.json.2024", "LSTM_losses.json"]
-    others += ["RNN_model.unfinished.123.weights.h5.old", "RNN_model.weights.h5.unusable-1"]
+    others += ["RNN_model.unfinished-123.weights.h5.old", "RNN_model.weights.h5.unusable-1"]
     for name in (*litter, *others):
         (folder / name).write_bytes(b"")
         os.utime(folder / name, (0, 0))
-    being_written = folder / "RNN_model.unfinished.124.weights.h5"
+    being_written = folder / "RNN_model.unfinished-124.weights.h5"
     being_written.write_bytes(b"")
     save_anew(model)
     left = {path.name for path in folder.iterdir()}
@@ -419,12 +518,8 @@ def test_litter_of_killed_processes_is_removed_in_time_and_nothing_else(tmp_path
 
 def test_losses_that_cannot_take_their_place_stop_no_loading(saved, tmp_path, monkeypatch, capfd):
     model = small(RNN, copy_of(saved, tmp_path))
-    Path(f"{model.save_losses_path()}.unfinished").write_text("{}", encoding="utf-8")
-
-    def replace(*_):
-        raise PermissionError("read-only")
-
-    monkeypatch.setattr(os, "replace", replace)
+    Path(f"{model.save_losses_path()}.unfinished-1").write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(os, "replace", refuse)
     said, began = load_or_begin(model, capfd)
     assert not began and "Loaded saved RNN" in said
     assert len(model.loss_history["losses"]) == 2
