@@ -14,12 +14,13 @@ Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9 (1997
 
 import contextlib
 import glob
+import hashlib
 import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from numbers import Integral
 from pathlib import Path
 
@@ -196,27 +197,44 @@ class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
 class _LossRecorder(tf.keras.callbacks.Callback):
     """Append each epoch's loss to a list that outlives an interrupted training.
 
-    At the end they go to a file, where they wait until the weights are in their final place.
-    Files that could not be used make room then, and not before: the training may end otherwise.
+    At the end they go to a file, with the fingerprint of the weights they belong to, and wait
+    there until these are in their final place. What lies in that place makes room then, and not
+    before, where it is not to be overwritten: the training may end otherwise.
+
+    Parameters
+    ----------
+    losses : list of float
+        Where the losses go.
+    model_name : str
+        Whose they are.
+    paths : tuple of str
+        The final places of the weights and of the losses.
+    keep_saved : bool
+        Whether files that are there at the end are renamed and not overwritten.
     """
 
     def __init__(
-        self, losses: list[float], path: str, model_name: str, unusable: Sequence[str]
+        self, losses: list[float], model_name: str, paths: tuple[str, str], keep_saved: bool
     ) -> None:
         super().__init__()
-        self.losses, self.path, self.model_name = losses, path, model_name
-        self.unusable = unusable
+        self.losses, self.model_name = losses, model_name
+        self.paths, self.keep_saved = paths, keep_saved
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.losses.append(float(logs["loss"]))
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        if not np.isfinite(self.losses).any():  # the old weights stay as well
+        weights, losses = map(_unfinished, self.paths)
+        fingerprint = _fingerprint(weights)
+        if fingerprint is None:  # the loss was never finite
             return
-        content = {"model": self.model_name, "losses": self.losses}
-        Path(self.path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        for path in filter(os.path.exists, self.unusable):
-            os.replace(path, _set_aside_name(path))
+        content = {"model": self.model_name, "weights": fingerprint, "losses": self.losses}
+        Path(losses).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        for path in self.paths if self.keep_saved else ():
+            with contextlib.suppress(FileNotFoundError):
+                kept = _free_name(path)
+                os.replace(path, kept)
+                print(f"What was in {path} is kept in {kept}.")
 
 
 @contextlib.contextmanager
@@ -351,8 +369,8 @@ class BaseSequentialModel:
 
         Notes
         -----
-        Loading changes no file. What is saved and cannot be used is named; it is renamed
-        when new weights take its place, never overwritten.
+        Loading changes no file. What is saved and cannot be used is named, and renamed
+        when new weights take its place; only ``train_from_scratch`` overwrites it.
         Ctrl-C is heeded between two batches; pressed twice, at once. An interrupted
         training leaves the net with its weights so far and ``loss_history`` with the
         epochs done; running it again starts anew.
@@ -365,8 +383,7 @@ class BaseSequentialModel:
         if not train_from_scratch and self._load():
             print(f"Loaded saved {self.model_name} model and weights.")
             return
-        saved = (self.save_model_path(), self.save_losses_path())
-        self._fit(x, y, unusable=() if train_from_scratch else saved)
+        self._fit(x, y, keep_saved=not train_from_scratch)
 
     def plot_loss(self) -> None:
         """Draw the training loss by epoch with matplotlib.
@@ -390,11 +407,8 @@ class BaseSequentialModel:
         ax.set_title(f"{self.model_name} training loss")
         ax.xaxis.get_major_locator().set_params(integer=True)
 
-    def _fit(self, x: np.ndarray, y: np.ndarray, unusable: Sequence[str]) -> None:
-        """Train a fresh net on one-hot targets and save weights and losses.
-
-        Files of the names in unusable, if there are any by then, are kept under another name.
-        """
+    def _fit(self, x: np.ndarray, y: np.ndarray, keep_saved: bool) -> None:
+        """Train a fresh net on one-hot targets and save weights and losses."""
         _require_writable(Path(self.save_model_path()).parent)
         print(
             f"{self.model_name}: training from scratch now, {self.hp['epochs']} epochs "
@@ -402,36 +416,39 @@ class BaseSequentialModel:
         )
         targets = np.eye(self.vocab_size, dtype=np.float32)[y[:, 0]]  # (N, V)
         self.loss_history = {"losses": []}
-        unfinished_losses = _unfinished(self.save_losses_path())
-        Path(unfinished_losses).unlink(missing_ok=True)
-        recorder = _LossRecorder(
-            self.loss_history["losses"], unfinished_losses, self.model_name, unusable
-        )
+        paths = self.save_model_path(), self.save_losses_path()
+        recorder = _LossRecorder(self.loss_history["losses"], self.model_name, paths, keep_saved)
         with _interruptible_between_batches() as interruption:
             self.build_model()
-            self._quickest_net().fit(
-                x,
-                targets,
-                batch_size=self.hp["batch_size"],
-                epochs=self.hp["epochs"],
-                # losses before weights, see _finish_saving
-                callbacks=[interruption, recorder, *self.get_callbacks()],
-                verbose=2,  # a line an epoch: a bar would fill the notebook
-            )
+            try:
+                self._quickest_net().fit(
+                    x,
+                    targets,
+                    batch_size=self.hp["batch_size"],
+                    epochs=self.hp["epochs"],
+                    # losses before weights, see _finish_saving
+                    callbacks=[interruption, recorder, *self.get_callbacks()],
+                    verbose=2,  # a line an epoch: a bar would fill the notebook
+                )
+            except OSError as error:  # a full disk, or a file that another program holds
+                best = _unfinished(paths[0])
+                if os.path.exists(best):
+                    error.add_note(f"The best weights of this training are in {best}.")
+                raise
             self._finish_saving()
-        _remove_litter(self.save_model_path())
-        _remove_litter(self.save_losses_path())
+        for path in paths:
+            _remove_litter(path)
 
     def _finish_saving(self) -> None:
-        """Put the losses of a training in their final place if its weights are in theirs.
+        """Put losses that wait for their weights in their final place if these are in theirs.
 
         A training may be killed or interrupted between the two: then the next call does it.
         """
-        losses = self.save_losses_path()
+        losses, fingerprint = self.save_losses_path(), _fingerprint(self.save_model_path())
         for waiting in glob.glob(_unfinished(glob.escape(losses), "*")):
-            process = waiting.rpartition("-")[2]
-            if not os.path.exists(_unfinished(self.save_model_path(), process)):
-                with contextlib.suppress(OSError):  # a read-only folder: what lies there is read
+            # of damaged ones, or in a read-only folder, nothing comes: what lies there is read
+            with contextlib.suppress(*_UNREADABLE):
+                if json.loads(Path(waiting).read_text(encoding="utf-8"))["weights"] == fingerprint:
                     os.replace(waiting, losses)
 
     def _quickest_net(self) -> tf.keras.Sequential:
@@ -456,7 +473,7 @@ class BaseSequentialModel:
         except Exception as error:  # h5py and Keras raise many kinds for a damaged file
             why = _first_line(error)
             saved = filter(os.path.exists, (path, self.save_losses_path()))
-            kept = " and ".join(_set_aside_name(file) for file in saved)
+            kept = " and ".join(map(_free_name, saved))
             print(f"{path} could not be read as weights of this {self.model_name} ({why}).")
             print(f"What is saved stays until there are new weights, and is then kept as {kept}.")
             return False
@@ -476,9 +493,13 @@ class BaseSequentialModel:
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
             if saved.get("model", self.model_name) != self.model_name:
                 raise ValueError(f"expected the losses of {self.model_name}, got another model's")
+            fingerprint = _fingerprint(self.save_model_path())
+            if saved.get("weights", fingerprint) != fingerprint:
+                raise ValueError("expected the losses of the weights beside it, got others")
             losses = _checked_losses(saved["losses"])
         except _UNREADABLE as error:
-            print(f"{path} is not a loss history ({_first_line(error)}); it stays as it is.")
+            why = _first_line(error)
+            print(f"{path} could not be read as losses of this {self.model_name} ({why}).")
             return None
         return {"losses": losses}
 
@@ -531,10 +552,11 @@ def _without_optimizer(model: tf.keras.Sequential) -> tf.keras.Sequential:
     return bare
 
 
-def _unfinished(path: str, process: int | str | None = None) -> str:
-    """Return where a training, of this process or another, keeps what it puts at path at its end.
+def _unfinished(path: str, process: str | None = None) -> str:
+    """Return where a training of this process keeps what it puts at path at its end.
 
-    So two trainings at once do not meet before they end, and the later one is what stays.
+    Trainings of two processes at once so do not meet before they end, and the later one is
+    what stays. For ``process`` "*" it is a pattern of the names of all processes.
     """
     return _marked(path, f"unfinished-{process or os.getpid()}")
 
@@ -547,13 +569,21 @@ def _marked(path: str, mark: object) -> str:
 
 def _remove_litter(path: str) -> None:
     """Remove what trainings that were killed have left of what was to be put at path."""
-    for left in glob.glob(_unfinished(glob.escape(path), "[0-9]*")):
+    for left in glob.glob(_unfinished(glob.escape(path), "*")):
         with contextlib.suppress(OSError):  # another process may have been quicker
             if time.time() - os.path.getmtime(left) > A_DAY:
                 os.remove(left)
 
 
-# what reading a damaged JSON file raises: bad text, bad JSON, JSON too deep, a number too large
+def _fingerprint(path: str) -> str | None:
+    """Return the SHA-256 of a file in hexadecimal, or None if it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+# what reading JSON raises: no permission, bad text, bad JSON, JSON too deep, a number too large
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -582,12 +612,12 @@ def _require_writable(folder: Path) -> None:
         raise PermissionError(f"{folder} must be writable, or trained weights cannot be saved")
 
 
-def _set_aside_name(path: str) -> str:
-    """Return the first free name of ``path.unusable-1``, ``-2``, ..."""
+def _free_name(path: str) -> str:
+    """Return the first of ``path.earlier-1``, ``-2``, ... that is free."""
     number = 1
-    while os.path.lexists(f"{path}.unusable-{number}"):
+    while os.path.lexists(f"{path}.earlier-{number}"):
         number += 1
-    return f"{path}.unusable-{number}"
+    return f"{path}.earlier-{number}"
 
 
 def _seen_from_here(path: str) -> str:

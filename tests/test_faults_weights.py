@@ -113,12 +113,12 @@ def test_weights_cut_at_any_twentieth_are_kept_and_training_is_announced(
         said = said_in_all(capfd)
         assert f"{name}_model.weights.h5 could not be read as weights of this {name}" in said
         assert "kept as" in said and "training from scratch now, 2 epochs" in said
-        assert f"{name}_losses.json.unusable-1" in said
+        assert f"{name}_losses.json.earlier-1" in said
         assert Path(model.save_model_path()).read_bytes() == cut
         assert Path(model.save_losses_path()).read_bytes() == losses
         save_anew(model, train_from_scratch=False)
         for path, old in ((model.save_model_path(), cut), (model.save_losses_path(), losses)):
-            assert Path(f"{path}.unusable-1").read_bytes() == old
+            assert Path(f"{path}.earlier-1").read_bytes() == old
     other = "LSTM" if name == "RNN" else "RNN"
     assert not train_or_begin(small(KINDS[other], folder))  # its files are as they were
 
@@ -136,7 +136,7 @@ def test_losses_cut_at_any_twentieth_are_left_alone_and_the_weights_still_load(
         capfd.readouterr()
         assert not train_or_begin(model)
         said = said_in_all(capfd)
-        assert f"{name}_losses.json is not a loss history" in said
+        assert f"{name}_losses.json could not be read as losses of this {name}" in said
         assert f"Loaded saved {name} model and weights." in said
         assert model.loss_history is None
         assert Path(model.save_losses_path()).read_bytes() == cut
@@ -167,8 +167,8 @@ def test_files_swapped_between_the_models_are_told_apart_and_all_kept(saved, tmp
         save_anew(model, train_from_scratch=False)
         said = capfd.readouterr().out
         assert f"{name}_model.weights.h5 could not be read as weights" in said
-        assert f"{name}_model.weights.h5.unusable-1 and " in said
-        assert f"{name}_losses.json.unusable-1.\n{name}: training from scratch now" in said
+        assert f"{name}_model.weights.h5.earlier-1 and " in said
+        assert f"{name}_losses.json.earlier-1.\n{name}: training from scratch now" in said
     assert set(before) < set(contents(folder))
     assert len(contents(folder)) == 2 * len(before)
 
@@ -258,17 +258,28 @@ def test_a_folder_that_cannot_be_written_is_refused_and_no_training_is_announced
     assert contents(tmp_path) == before
 
 
-def refuse(*_):
-    raise PermissionError("read-only")
+@pytest.fixture
+def renamed(monkeypatch):
+    """Refuse to rename any file, and return the list of those that somebody tried to rename."""
+    tried = []
+
+    def replace(source, target):
+        tried.append(Path(source))
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(os, "replace", replace)
+    return tried
 
 
-def test_loading_renames_nothing(saved, tmp_path, begins, monkeypatch, capfd):
+@pytest.mark.parametrize("bad", ["model.weights.h5", "losses.json"])
+def test_loading_renames_nothing(saved, tmp_path, begins, renamed, capfd, bad):
     model = small(RNN, copy_of(saved, tmp_path))
-    Path(model.save_model_path()).write_bytes(b"rubbish")
-    monkeypatch.setattr(os, "replace", refuse)
-    assert train_or_begin(model)
-    assert "What is saved stays until there are new weights" in capfd.readouterr().out
-    assert Path(model.save_model_path()).read_bytes() == b"rubbish"
+    path = Path(model.save_losses_path()).with_name(f"RNN_{bad}")
+    path.write_bytes(b"rubbish")
+    assert train_or_begin(model) == (bad == "model.weights.h5")
+    assert "could not be read" in capfd.readouterr().out
+    assert path.read_bytes() == b"rubbish"
+    assert renamed == []
 
 
 @pytest.mark.parametrize("error", [BlockingIOError(11, "locked"), PermissionError(13, "denied")])
@@ -375,8 +386,12 @@ def has_its_losses(model):
     return model.loss_history["losses"][-1] == fingerprint(model.model)
 
 
+def files_of(model):
+    return Path(model.save_model_path()), Path(model.save_losses_path())
+
+
 def names_of(model):
-    return {os.path.basename(path) for path in (model.save_model_path(), model.save_losses_path())}
+    return {path.name for path in files_of(model)}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork and no SIGKILL on this system")
@@ -387,7 +402,7 @@ def test_a_kill_at_any_moment_leaves_whole_files_or_none(killer, tmp_path, capfd
     assert killer(name, tmp_path, what, seconds) == "killed"
     model = small(KINDS[name], tmp_path)
     said, began = load_or_begin(model, capfd)
-    assert not list(tmp_path.rglob("*.unusable*"))
+    assert not list(tmp_path.rglob("*.earlier*"))
     if began:
         assert what == "first"
         assert f"No saved {name} weights" in said and "training from scratch now" in said
@@ -426,6 +441,7 @@ def test_a_kill_between_any_two_steps_of_saving_parts_no_weights_from_their_loss
     save_anew(model)
     old = fingerprint(model.model)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: 7)  # another process has to finish it
         patch.setattr(os, "replace", replace)
         with pytest.raises(Killed):
             save_anew(model)
@@ -457,6 +473,7 @@ def test_a_kill_between_any_two_steps_of_replacing_bad_files_loses_none_of_them(
                 usual(source, target)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: 7)
         patch.setattr(os, "replace", replace)
         with pytest.raises(Killed):
             save_anew(model, train_from_scratch=False)
@@ -466,12 +483,16 @@ def test_a_kill_between_any_two_steps_of_replacing_bad_files_loses_none_of_them(
     assert began == (step < 9)  # the weights come fifth
     assert began or has_its_losses(loaded)
     assert before <= set(contents(tmp_path))
+    save_anew(loaded, train_from_scratch=False)
+    assert has_its_losses(loaded)
+    assert before <= set(contents(tmp_path))
 
 
+@pytest.mark.parametrize("from_scratch", [True, False])
 @pytest.mark.parametrize("met", [0, 1])  # of two epochs, the second is the better one
 @BOTH
 def test_two_trainings_at_once_each_keep_their_own_and_the_later_one_stays(
-    tmp_path, monkeypatch, capfd, name, met
+    tmp_path, monkeypatch, capfd, name, met, from_scratch
 ):
     slow, quick = small(KINDS[name], tmp_path), small(KINDS[name], tmp_path)
     usual = slow.get_callbacks
@@ -481,14 +502,20 @@ def test_two_trainings_at_once_each_keep_their_own_and_the_later_one_stays(
             if epoch == met:
                 with monkeypatch.context() as patch:
                     patch.setattr(os, "getpid", lambda: 7)
-                    save_anew(quick)
+                    save_anew(quick, from_scratch)
                 assert_loads(quick, tmp_path, capfd)
+                saved.extend(path.read_bytes() for path in files_of(quick))
 
+    saved = []
     slow.get_callbacks = lambda: [*usual(), TheOther()]
-    save_anew(slow)
+    save_anew(slow, from_scratch)
     assert fingerprint(slow.model) != fingerprint(quick.model)
     assert_loads(slow, tmp_path, capfd)
-    assert {path.name for path in tmp_path.rglob("*.*")} == names_of(slow)
+    names = names_of(slow)
+    if not from_scratch:  # what it did not know of when it began is kept
+        names |= {f"{name}.earlier-1" for name in names}
+        assert set(saved) <= set(contents(tmp_path))
+    assert {path.name for path in tmp_path.rglob("*.*")} == names
 
 
 def assert_loads(model, folder, capfd):
@@ -505,7 +532,7 @@ def test_litter_of_killed_processes_is_removed_in_time_and_nothing_else(tmp_path
     litter = ["RNN_model.unfinished-123.weights.h5", "RNN_losses.json.unfinished-123"]
     litter += ["RNN_model.unfinished-123.123.weights.h5"]
     others = ["RNN_model.2024.weights.h5", "RNN_losses.json.2024", "LSTM_losses.json"]
-    others += ["RNN_model.unfinished-123.weights.h5.old", "RNN_model.weights.h5.unusable-1"]
+    others += ["RNN_model.unfinished-123.weights.h5.old", "RNN_model.weights.h5.earlier-1"]
     for name in (*litter, *others):
         (folder / name).write_bytes(b"")
         os.utime(folder / name, (0, 0))
@@ -516,13 +543,76 @@ def test_litter_of_killed_processes_is_removed_in_time_and_nothing_else(tmp_path
     assert left == {*others, being_written.name, *names_of(model)}
 
 
-def test_losses_that_cannot_take_their_place_stop_no_loading(saved, tmp_path, monkeypatch, capfd):
+def waiting_losses(model, weights, losses=(7.0,), process=1):
+    """Leave losses as a process does that is killed before they are in their final place."""
+    fingerprint = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    content = {"model": model.model_name, "weights": fingerprint, "losses": losses}
+    path = Path(f"{model.save_losses_path()}.unfinished-{process}")
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_losses_that_cannot_take_their_place_stop_no_loading(saved, tmp_path, renamed, capfd):
     model = small(RNN, copy_of(saved, tmp_path))
-    Path(f"{model.save_losses_path()}.unfinished-1").write_text("{}", encoding="utf-8")
-    monkeypatch.setattr(os, "replace", refuse)
+    waiting = waiting_losses(model, model.save_model_path())
     said, began = load_or_begin(model, capfd)
     assert not began and "Loaded saved RNN" in said
     assert len(model.loss_history["losses"]) == 2
+    assert renamed == [waiting]
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1)])
+def test_of_losses_that_wait_those_of_the_saved_weights_take_their_place(
+    saved, tmp_path, capfd, order
+):
+    model = small(RNN, copy_of(saved, tmp_path))
+    others = waiting_losses(model, saved / "model_weights/LSTM_model.weights.h5", process=order[0])
+    own = waiting_losses(model, model.save_model_path(), (3.0, 2.0), process=order[1])
+    cut = Path(f"{model.save_losses_path()}.unfinished-{order[2]}")
+    cut.write_bytes(own.read_bytes()[:-9])
+    assert not load_or_begin(model, capfd)[1]
+    assert model.loss_history == {"losses": [3.0, 2.0]}
+    assert others.exists() and cut.exists() and not own.exists()
+
+
+@BOTH
+def test_losses_of_weights_that_were_replaced_since_are_not_taken_for_theirs(
+    saved, tmp_path, capfd, name
+):
+    model = small(KINDS[name], copy_of(saved, tmp_path))
+    net = model.define_model()
+    net.build((None, S))
+    net.save_weights(model.save_model_path())
+    before = Path(model.save_losses_path()).read_bytes()
+    said, began = load_or_begin(model, capfd)
+    assert not began and f"Loaded saved {name} model and weights." in said
+    assert "expected the losses of the weights beside it, got others" in said
+    assert model.loss_history is None
+    assert Path(model.save_losses_path()).read_bytes() == before
+
+
+def test_a_training_that_cannot_be_saved_says_where_its_weights_are(saved, tmp_path, monkeypatch):
+    """As on Windows, where a file that another program has open cannot be replaced."""
+    model, usual = small(RNN, copy_of(saved, tmp_path)), os.replace
+    path = Path(model.save_model_path())
+    before = path.read_bytes()
+
+    def replace(source, target):
+        if Path(target) == path:
+            raise PermissionError(13, "in use")
+        usual(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(PermissionError, match="in use") as caught:
+        save_anew(model)
+    (note,) = caught.value.__notes__
+    (unfinished,) = path.parent.glob("RNN_model.unfinished-*.weights.h5")
+    assert unfinished.name in note
+    net = model.define_model()
+    net.build((None, S))
+    net.load_weights(unfinished)
+    assert fingerprint(net) == fingerprint(model.model)
+    assert path.read_bytes() == before
 
 
 # --- pickles -------------------------------------------------------------------------------------

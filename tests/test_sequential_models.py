@@ -4,6 +4,7 @@ Trainings here use a small net and a small alphabet, and keep their files in a t
 the committed weights are only read.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -257,8 +258,9 @@ def test_training_saves_the_weights_and_a_loss_for_every_epoch(trained):
     _, model, _ = trained
     assert Path(model.save_model_path()).stat().st_size > 0
     losses = json.loads(Path(model.save_losses_path()).read_text(encoding="utf-8"))
-    assert losses == {"model": model.model_name, **model.loss_history}
-    assert list(losses) == ["model", "losses"]
+    weights = hashlib.sha256(Path(model.save_model_path()).read_bytes()).hexdigest()
+    assert losses == {"model": model.model_name, "weights": weights, **model.loss_history}
+    assert list(losses) == ["model", "weights", "losses"]
     assert len(losses["losses"]) == 2
     assert all(isinstance(loss, float) and 0 < loss < 10 for loss in losses["losses"])
 

@@ -268,7 +268,7 @@ def up_to_date(
         if _why_old(earlier) is None and _sources_of(earlier) == _sources_of(node):
             say(f"{Path(notebook).name}: {reason}. Using {_shown(copy)}, which is up to date.")
             return Path(copy)
-    say(f"{Path(notebook).name}: {reason}. Executing it into {_shown(copy)} (about 8 minutes).")
+    say(f"{Path(notebook).name}: {reason}. Executing it into {_shown(copy)} (5 to 15 minutes).")
     try:
         executed = run_notebook.execute(notebook, say)
     except (CellExecutionError, DeadKernelError) as error:
