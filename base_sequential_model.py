@@ -17,6 +17,7 @@ import glob
 import hashlib
 import json
 import os
+import platform
 import signal
 import threading
 import time
@@ -369,8 +370,9 @@ class BaseSequentialModel:
 
         Notes
         -----
-        Loading changes no file. What is saved and cannot be used is named, and renamed
-        when new weights take its place; only ``train_from_scratch`` overwrites it.
+        Loading changes no file, but that losses which a killed training left waiting take
+        their place. What is saved and cannot be used is named, and renamed when new weights
+        take its place; only ``train_from_scratch`` overwrites it.
         Ctrl-C is heeded between two batches; pressed twice, at once. An interrupted
         training leaves the net with its weights so far and ``loss_history`` with the
         epochs done; running it again starts anew.
@@ -430,10 +432,12 @@ class BaseSequentialModel:
                     callbacks=[interruption, recorder, *self.get_callbacks()],
                     verbose=2,  # a line an epoch: a bar would fill the notebook
                 )
-            except OSError as error:  # a full disk, or a file that another program holds
+            except Exception as error:  # say, a full disk, or a file that another program holds
                 best = _unfinished(paths[0])
                 if os.path.exists(best):
-                    error.add_note(f"The best weights of this training are in {best}.")
+                    error.add_note(
+                        f"The best weights of this training are in {best} until the next one."
+                    )
                 raise
             self._finish_saving()
         for path in paths:
@@ -468,6 +472,7 @@ class BaseSequentialModel:
             return False
         net = self.define_model()  # apart, so that a bad file changes nothing
         net.build(input_shape=(None, self.max_input_len))
+        fingerprint = _fingerprint(path)  # before: a training may replace the file in between
         try:
             weights = _read_weights(net, path)
         except Exception as error:  # h5py and Keras raise many kinds for a damaged file
@@ -480,11 +485,14 @@ class BaseSequentialModel:
         if self.model is None:
             self.build_model()
         self.model.set_weights(weights)
-        self.loss_history = self._read_losses()
+        self.loss_history = self._read_losses(fingerprint)
         return True
 
-    def _read_losses(self) -> dict | None:
-        """Return the saved history, or None with a word on what is wrong with the file."""
+    def _read_losses(self, fingerprint: str | None) -> dict | None:
+        """Return the history of the weights of a fingerprint, or None with a word on what is wrong.
+
+        A file that tells no fingerprint is taken for that of the weights beside it.
+        """
         path = self.save_losses_path()
         if not os.path.exists(path):
             print(f"No saved {self.model_name} loss history at {path}.")
@@ -493,7 +501,6 @@ class BaseSequentialModel:
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
             if saved.get("model", self.model_name) != self.model_name:
                 raise ValueError(f"expected the losses of {self.model_name}, got another model's")
-            fingerprint = _fingerprint(self.save_model_path())
             if saved.get("weights", fingerprint) != fingerprint:
                 raise ValueError("expected the losses of the weights beside it, got others")
             losses = _checked_losses(saved["losses"])
@@ -558,7 +565,7 @@ def _unfinished(path: str, process: str | None = None) -> str:
     Trainings of two processes at once so do not meet before they end, and the later one is
     what stays. For ``process`` "*" it is a pattern of the names of all processes.
     """
-    return _marked(path, f"unfinished-{process or os.getpid()}")
+    return _marked(path, f"unfinished-{process or f'{platform.node()}-{os.getpid()}'}")
 
 
 def _marked(path: str, mark: object) -> str:

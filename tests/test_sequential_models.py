@@ -586,7 +586,7 @@ def test_the_committed_weights_load_and_know_more_than_letter_frequencies(
 
     data = preprocess_text_data(datasets.load_macbeth())
     model = kind(data["vocab_size"], data["sequence_len"])
-    for name in ("save_model_path", "save_losses_path"):  # copies: a bad file would be renamed
+    for name in ("save_model_path", "save_losses_path"):  # copies, which may be changed
         copy = shutil.copy(getattr(model, name)(), tmp_path)
         setattr(model, name, lambda copy=copy: copy)
     model.train(data["x"], data["y"])
