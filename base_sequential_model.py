@@ -435,9 +435,7 @@ class BaseSequentialModel:
             except Exception as error:  # say, a full disk, or a file that another program holds
                 best = _unfinished(paths[0])
                 if os.path.exists(best):
-                    error.add_note(
-                        f"The best weights of this training are in {best} until the next one."
-                    )
+                    error.add_note(f"The best weights are in {best} until the next training.")
                 raise
             self._finish_saving()
         for path in paths:
