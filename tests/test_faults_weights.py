@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -425,13 +426,9 @@ class Killed(BaseException):
     """Stands for a kill: nothing of ours is done any more."""
 
 
-@pytest.mark.parametrize("step", range(8))
-@BOTH
-def test_a_kill_between_any_two_steps_of_saving_parts_no_weights_from_their_losses(
-    tmp_path, capfd, name, step
-):
-    """Each file takes its place by a rename: the kill comes before and after each of four."""
-    model, usual, steps = small(KINDS[name], tmp_path), os.replace, iter(range(8))
+def killed_at(step):
+    """Give a form of os.replace whose process is killed at a step: before or after a rename."""
+    usual, steps = os.replace, count()
 
     def replace(source, target):
         for is_after in (False, True):
@@ -440,11 +437,21 @@ def test_a_kill_between_any_two_steps_of_saving_parts_no_weights_from_their_loss
             if not is_after:
                 usual(source, target)
 
+    return replace
+
+
+@pytest.mark.parametrize("step", range(8))
+@BOTH
+def test_a_kill_between_any_two_steps_of_saving_parts_no_weights_from_their_losses(
+    tmp_path, capfd, name, step
+):
+    """Each file takes its place by a rename: the kill comes before and after each of four."""
+    model = small(KINDS[name], tmp_path)
     save_anew(model)
     old = fingerprint(model.model)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "getpid", lambda: 7)  # another process has to finish it
-        patch.setattr(os, "replace", replace)
+        patch.setattr(os, "replace", killed_at(step))
         with pytest.raises(Killed):
             save_anew(model)
     new = fingerprint(model.model)
@@ -463,20 +470,12 @@ def test_a_kill_between_any_two_steps_of_replacing_bad_files_loses_none_of_them(
     saved, tmp_path, capfd, name, step
 ):
     """Each of six renames is of what could not be read, or of what is new."""
-    model, usual = small(KINDS[name], copy_of(saved, tmp_path)), os.replace
+    model = small(KINDS[name], copy_of(saved, tmp_path))
     Path(model.save_model_path()).write_bytes(b"rubbish")
-    before, steps = set(contents(tmp_path)), iter(range(12))
-
-    def replace(source, target):
-        for is_after in (False, True):
-            if next(steps) == step:
-                raise Killed
-            if not is_after:
-                usual(source, target)
-
+    before = set(contents(tmp_path))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "getpid", lambda: 7)
-        patch.setattr(os, "replace", replace)
+        patch.setattr(os, "replace", killed_at(step))
         with pytest.raises(Killed):
             save_anew(model, train_from_scratch=False)
     assert before <= set(contents(tmp_path))
