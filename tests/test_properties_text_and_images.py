@@ -274,6 +274,7 @@ def test_every_image_is_flipped_or_turned_whole_or_left_as_it_was(shape, p, angl
 def test_a_batch_is_transformed_as_its_images_are(images, seed):
     batch, one_by_one = torch.from_numpy(images), create_testing_transformations()
     expected = torch.stack([one_by_one(image[0]) for image in images])
+    assert expected.dtype == torch.float32
     assert torch.equal(quietly(batch_transform(one_by_one), batch), expected)
     # torch may multiply by the rounded 1 / 255 instead of dividing: two roundings for one
     np.testing.assert_allclose(expected, images / np.float32(255), rtol=2.0**-23)
