@@ -16,7 +16,9 @@ from helpers import ROOT, clean_environment, run_python
 from mirror import (
     NAMES,
     as_arff,
+    beans_archive,
     files_below,
+    houses_archive,
     joblib_bytes,
     place,
     small_images,
@@ -422,6 +424,18 @@ def test_an_archive_without_the_table_is_refused(home, mirror, published, body):
     use("dry_beans", mirror.serve("/beans.zip", body))
     with pytest.raises(datasets.MissingDataError, match=r"only \['readme.txt'\]|without @data"):
         datasets.locate("dry_beans")
+
+
+@pytest.mark.parametrize(
+    ("name", "archive"), [("housing", houses_archive), ("dry_beans", beans_archive)]
+)
+def test_an_archive_whose_table_is_far_too_large_is_refused_unread(
+    home, mirror, published, monkeypatch, name, archive
+):
+    monkeypatch.setattr(datasets, "LARGEST_TABLE", 10_000)
+    use(name, mirror.serve("/archive", archive()))
+    with pytest.raises(datasets.MissingDataError, match=r"at most 10,000 bytes, got one of \d"):
+        datasets.locate(name)
 
 
 def free_port():

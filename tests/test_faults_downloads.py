@@ -29,6 +29,7 @@ from offline import NAME_SERVICES
 from urllib3 import HTTPResponse
 
 from utilities import datasets
+from utilities.files import A_DAY
 from utilities.preflight_source import imported_modules
 
 pytest_plugins = ("mirror",)
@@ -514,22 +515,53 @@ print(datasets.locate(name).kind)
 """
 
 
+def fetch_in_a_process(name, home, address, constants):
+    """Start another process that locates a set."""
+    setting = json.dumps([name, address, constants])
+    command = [sys.executable, "-c", FETCH_IN_A_PROCESS, setting]
+    env = clean_environment(HW4_DATA_HOME=home, HW4_STANDIN=None)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, env=env, **pipes)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_two_processes_may_fetch_at_once(
     home, offer, mirror, published, made_up, monkeypatch, name
 ):
     answer, both_asked = mirror.answer, threading.Barrier(2, timeout=60)
     monkeypatch.setattr(mirror, "answer", lambda request: (both_asked.wait(), answer(request)))
-    setting = json.dumps([name, offer(name), made_up[1]])
-    command = [sys.executable, "-c", FETCH_IN_A_PROCESS, setting]
-    env = clean_environment(HW4_DATA_HOME=home, HW4_STANDIN=None)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    children = [subprocess.Popen(command, cwd=ROOT, env=env, **pipes) for _ in range(2)]
+    address = offer(name)
+    children = [fetch_in_a_process(name, home, address, made_up[1]) for _ in range(2)]
     for child in children:
         out, err = child.communicate(timeout=60)
         assert out.strip() == "real", err
     assert_nothing_or_all(name, home, published)
     assert files_below(home) == set(published[name])
+
+
+def test_what_a_killed_download_leaves_goes_once_it_can_be_nobodys(
+    home, offer, mirror, published, made_up, monkeypatch
+):
+    address = offer("macbeth")
+    released = trickle(mirror, first_path(address), b"*" * 1000, monkeypatch, pause=60)
+    child = fetch_in_a_process("macbeth", home, address, made_up[1])
+    deadline = time.monotonic() + 60
+    while not files_below(home) and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.kill()
+    child.communicate(timeout=60)
+    released.set()
+    (left,) = home.glob(".download-*")
+    use("macbeth", offer("macbeth", "/second"))
+    assert datasets.locate("macbeth").kind == "real"
+    assert left.is_dir()  # it might be another's that is still at work
+
+    (play,) = published["macbeth"]
+    (home / play).unlink()
+    long_ago = time.time() - 2 * A_DAY
+    os.utime(left, (long_ago, long_ago))
+    assert datasets.locate("macbeth").kind == "real"
+    assert_nothing_or_all("macbeth", home, published)
 
 
 # --- where the network is reached ----------------------------------------------------------------

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from helpers import ROOT, clean_environment, stream_position
 
 from utilities import datasets, standins
+from utilities.files import A_DAY
 from utilities.utils import clean_text
 
 SMALL = ("housing", "dry_beans", "macbeth")  # made in well under a second
@@ -300,6 +302,17 @@ def test_an_interruption_leaves_no_stand_in_behind(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         standins.ensure("macbeth", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_maker_leaves_goes_once_it_can_be_nobodys(tmp_path):
+    killed, at_work = (tmp_path / f".making-{owner}" for owner in ("killed", "at-work"))
+    for folder in (killed, at_work):
+        folder.mkdir()
+        (folder / "half").write_text("half")
+    long_ago = time.time() - 2 * A_DAY
+    os.utime(killed, (long_ago, long_ago))
+    made = standins.ensure("macbeth", tmp_path)
+    assert set(tmp_path.iterdir()) == {made, at_work}
 
 
 def test_the_slower_of_two_makers_leaves_the_quickers_work(tmp_path, monkeypatch):

@@ -49,6 +49,8 @@ from urllib.parse import urljoin, urlsplit
 import numpy as np
 import pandas as pd
 
+from utilities.files import remove_litter
+
 if TYPE_CHECKING:
     from torchvision.datasets import FashionMNIST
 
@@ -64,6 +66,7 @@ CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 20  # seconds without a byte
 SLOW_WINDOW = 30  # seconds in which a transfer has to bring SLOWEST bytes each, or is given up
 SLOWEST = 1024
+LARGEST_TABLE = 32 * 2**20  # bytes of a table in an archive; the published ones have under 5 MB
 
 # Every address that is ever contacted, first choice first. A Fashion-MNIST entry is a folder.
 URLS: dict[str, tuple[str, ...]] = {
@@ -526,6 +529,7 @@ def _fetch_housing(url: str, folder: Path) -> None:
         member = next((m for m in bundle if m.name.endswith("cal_housing.data")), None)
         if member is None or not member.isfile():
             raise _damaged(archive, "an archive with cal_housing.data", "one without")
+        _refuse_large(archive, member.size)
         table = np.loadtxt(bundle.extractfile(member), delimiter=",", ndmin=2)
     if table.shape != HOUSING_SHAPE:
         raise _damaged(archive, f"a table {HOUSING_SHAPE}", f"one of {table.shape}")
@@ -533,6 +537,14 @@ def _fetch_housing(url: str, folder: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     # the order of columns in scikit-learn's copy; its first is the value of the houses
     joblib.dump(table[:, [8, 7, 2, 3, 4, 5, 6, 1, 0]], target, compress=6)
+
+
+def _refuse_large(archive: Path, size: int) -> None:
+    """Raise if what an archive holds would, unpacked, be far larger than any published table."""
+    if size > LARGEST_TABLE:
+        raise _damaged(
+            archive, f"a table of at most {LARGEST_TABLE:,} bytes", f"one of {size:,} bytes"
+        )
 
 
 def _fetch_fashion_mnist(url: str, folder: Path) -> None:
@@ -575,6 +587,7 @@ def _unpack_beans(archive: Path) -> pd.DataFrame:
         member = next((m for m in members if m.lower().endswith((".csv", ".arff"))), None)
         if member is None:
             raise _damaged(archive, "an archive with the beans as ARFF", f"only {members}")
+        _refuse_large(archive, bundle.getinfo(member).file_size)
         text = bundle.read(member).decode("utf-8-sig")
     table = pd.read_csv(io.StringIO(text)) if member.lower().endswith(".csv") else _read_arff(text)
     return table.rename(columns=_bean_column)
@@ -699,6 +712,9 @@ _FETCH_ERRORS = (
 )
 
 
+_STAGING = ".download-"  # how the name of a folder starts in which a download arrives
+
+
 def _download(name: str, home: Path) -> list[str]:
     """Fetch a data set into the data home; return why that failed, or an empty list.
 
@@ -707,9 +723,10 @@ def _download(name: str, home: Path) -> list[str]:
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        staging = tempfile.TemporaryDirectory(prefix=".download-", dir=home)
+        staging = tempfile.TemporaryDirectory(prefix=_STAGING, dir=home)
     except OSError as error:
         return [f"{home} cannot be written ({error.strerror}), so nothing was downloaded"]
+    remove_litter(home, _STAGING)
     failures: list[str] = []
     unreachable: set[str] = set()
     with staging as folder:

@@ -1,13 +1,17 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and clearing away what could not be finished."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from utilities.errors import ExportError
+
+A_DAY = 24 * 60 * 60  # seconds
 
 
 @contextlib.contextmanager
@@ -49,3 +53,20 @@ def replacing(path: Path) -> Iterator[Path]:
 def _cannot_write(path: Path, error: OSError) -> ExportError:
     """Return the error of a place that cannot be written to."""
     return ExportError(f"{path} cannot be written: {error.strerror or error}.")
+
+
+def remove_litter(parent: Path, prefix: str) -> None:
+    """Remove folders that processes which were killed have left half filled.
+
+    Parameters
+    ----------
+    parent : Path
+        Where to look.
+    prefix : str
+        How their names start. One in which nothing was put for a day is left over; one
+        that is younger may be another process' that is still at work.
+    """
+    for left in parent.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):  # another process may have been quicker
+            if time.time() - left.stat().st_mtime > A_DAY:
+                shutil.rmtree(left)

@@ -18,8 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from utilities.files import remove_litter
+
 VERSION = 1  # to be raised with every change to what is made
 STAMP = "STAND-IN.txt"
+_STAGING = ".making-"  # how the name of a folder starts in which one is made
 
 
 def ensure(name: str, root: Path, anew: bool = False) -> Path:
@@ -47,7 +50,8 @@ def ensure(name: str, root: Path, anew: bool = False) -> Path:
     folder = root / f"{name}-v{VERSION}"
     if anew or not _is_complete(folder):
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=root) as staging:
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=root) as staging:
+            remove_litter(root, _STAGING)
             made = Path(staging) / folder.name
             made.mkdir()
             _WRITERS[name](made)
