@@ -49,7 +49,7 @@ from urllib.parse import urljoin, urlsplit
 import numpy as np
 import pandas as pd
 
-from utilities.files import remove_litter
+from utilities.files import staging_folder
 
 if TYPE_CHECKING:
     from torchvision.datasets import FashionMNIST
@@ -712,31 +712,26 @@ _FETCH_ERRORS = (
 )
 
 
-_STAGING = ".download-"  # how the name of a folder starts in which a download arrives
-
-
 def _download(name: str, home: Path) -> list[str]:
     """Fetch a data set into the data home; return why that failed, or an empty list.
 
     Everything arrives and is checked in a temporary folder on the same file system; whole files
     are then moved into place, so that no reader and no second download ever sees half of one.
     """
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        staging = tempfile.TemporaryDirectory(prefix=_STAGING, dir=home)
-    except OSError as error:
-        return [f"{home} cannot be written ({error.strerror}), so nothing was downloaded"]
-    remove_litter(home, _STAGING)
     failures: list[str] = []
     unreachable: set[str] = set()
-    with staging as folder:
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(staging_folder(home, ".download-"))
+        except OSError as error:
+            return [f"{home} cannot be written ({error.strerror}), so nothing was downloaded"]
         for url in URLS[name]:
             host = urlsplit(url).netloc
             if host in unreachable:
                 continue
-            error = _try_mirror(name, url, Path(folder))
+            error = _try_mirror(name, url, folder)
             if error is None:
-                return _put_in_place(name, Path(folder), home)
+                return _put_in_place(name, folder, home)
             if _is_disk_fault(error):
                 return [f"{home} cannot be written ({error.strerror})"]
             failures.append(f"{url}: {_reason(error)}")

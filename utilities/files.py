@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,18 +56,34 @@ def _cannot_write(path: Path, error: OSError) -> ExportError:
     return ExportError(f"{path} cannot be written: {error.strerror or error}.")
 
 
-def remove_litter(parent: Path, prefix: str) -> None:
-    """Remove folders that processes which were killed have left half filled.
+@contextlib.contextmanager
+def staging_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Give a temporary folder in which files are made that are then moved into a parent.
+
+    Folders of processes that were killed before they could remove theirs are removed first.
 
     Parameters
     ----------
     parent : Path
-        Where to look.
+        Where the folder is; made if need be.
     prefix : str
-        How their names start. One in which nothing was put for a day is left over; one
-        that is younger may be another process' that is still at work.
+        How the names of such folders start. One in which nothing was put for a day is left
+        over; one that is younger may be another process' that is still at work.
+
+    Yields
+    ------
+    Path
+        The folder, empty, on the parent's file system; whatever happens, it is gone afterwards.
+
+    Raises
+    ------
+    OSError
+        If the parent cannot be written to: at once, before any work is done.
     """
-    for left in parent.glob(f"{prefix}*"):
-        with contextlib.suppress(OSError):  # another process may have been quicker
-            if time.time() - left.stat().st_mtime > A_DAY:
-                shutil.rmtree(left)
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as folder:
+        for left in parent.glob(f"{prefix}*"):
+            with contextlib.suppress(OSError):  # another process may have been quicker
+                if time.time() - left.stat().st_mtime > A_DAY:
+                    shutil.rmtree(left)
+        yield Path(folder)

@@ -11,18 +11,16 @@ Read ``ensure`` first, then one section a data set: beans, houses, garments, pla
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from utilities.files import remove_litter
+from utilities.files import staging_folder
 
 VERSION = 1  # to be raised with every change to what is made
 STAMP = "STAND-IN.txt"
-_STAGING = ".making-"  # how the name of a folder starts in which one is made
 
 
 def ensure(name: str, root: Path, anew: bool = False) -> Path:
@@ -49,10 +47,8 @@ def ensure(name: str, root: Path, anew: bool = False) -> Path:
     """
     folder = root / f"{name}-v{VERSION}"
     if anew or not _is_complete(folder):
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=root) as staging:
-            remove_litter(root, _STAGING)
-            made = Path(staging) / folder.name
+        with staging_folder(root, ".making-") as staging:
+            made = staging / folder.name
             made.mkdir()
             _WRITERS[name](made)
             (made / STAMP).write_text(_stamp(made), encoding="utf-8")
