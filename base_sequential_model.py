@@ -175,6 +175,8 @@ class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
         """Start anew: nothing of an earlier training counts."""
         super().on_train_begin(logs)
         self.best = np.inf
+        # once, not at every save: layers never forget a net that is built of them, some 17 kB
+        self.net_to_save = _without_optimizer(self.model)
         Path(self.unfinished_path).parent.mkdir(parents=True, exist_ok=True)
         Path(self.unfinished_path).unlink(missing_ok=True)
 
@@ -183,7 +185,9 @@ class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
         loss = (logs or {}).get("loss", np.nan)
         if loss < self.best:  # never true of NaN
             self.best = loss
-            save_weights_only(self.model, self.unfinished_path)
+            temporary = _marked(self.unfinished_path, os.getpid())  # a killed save costs nothing
+            self.net_to_save.save_weights(temporary)
+            os.replace(temporary, self.unfinished_path)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Put the best weights in their final place."""
@@ -191,7 +195,7 @@ class BestWeightsCheckpoint(tf.keras.callbacks.ModelCheckpoint):
         if not np.isfinite(self.best):
             print(f"The loss was never finite: {self.filepath} was left as it was.")
             return
-        _without_optimizer(self.model).load_weights(self.unfinished_path)
+        self.net_to_save.load_weights(self.unfinished_path)
         os.replace(self.unfinished_path, self.filepath)
 
 
@@ -524,21 +528,6 @@ class BaseSequentialModel:
                 f"got {array.min()} to {array.max()}"
             )
         return array.astype(np.int32)
-
-
-def save_weights_only(model: tf.keras.Sequential, path: str) -> None:
-    """Write a net's weights without its optimizer's state, atomically.
-
-    Parameters
-    ----------
-    model : tf.keras.Sequential
-        A built net.
-    path : str
-        Target file; ends in ``.weights.h5``.
-    """
-    temporary = _marked(path, os.getpid())
-    _without_optimizer(model).save_weights(temporary)
-    os.replace(temporary, path)
 
 
 def _read_weights(net: tf.keras.Sequential, path: str) -> list[np.ndarray]:

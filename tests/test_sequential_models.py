@@ -4,6 +4,7 @@ Trainings here use a small net and a small alphabet, and keep their files in a t
 the committed weights are only read.
 """
 
+import gc
 import hashlib
 import json
 import os
@@ -249,6 +250,24 @@ def test_the_checkpoint_keeps_the_weights_of_the_best_epoch_not_the_last(tmp_pat
     fresh.load_weights(model.save_model_path())
     for saved, w in zip(fresh.get_weights(), start, strict=True):
         np.testing.assert_array_equal(saved, 2.0 * w + 2.0)
+
+
+@BOTH
+def test_saving_better_and_better_weights_takes_no_memory(kind, tmp_path):
+    def tensors_of_graphs():
+        gc.collect()
+        return sum(issubclass(type(thing), tf.keras.KerasTensor) for thing in gc.get_objects())
+
+    model = small(kind, tmp_path)
+    model.build_model()
+    callback = callback_of(model, tf.keras.callbacks.ModelCheckpoint)
+    callback.set_model(model.model)
+    callback.on_train_begin({})
+    before = tensors_of_graphs()
+    for epoch in range(5):
+        callback.on_epoch_end(epoch, {"loss": 5.0 - epoch})
+    assert before > 0
+    assert tensors_of_graphs() == before
 
 
 # --- training and saving -----------------------------------------------------------------------
