@@ -46,8 +46,9 @@ properties: $(READY)  ## the property tests with 3,000 examples each (about 15 m
 faults: $(READY)  ## kill trainings 50 times, and all other tests of faults (about 10 minutes)
 	@HW4_KILLS=50 $(PY) -m pytest tests/test_faults_*.py
 
-long-runs: $(READY)  ## ten times the length of everything that runs long (two hours or more)
-	@HW4_LONG_RUNS=1 $(PY) -m pytest tests/test_long_runs.py
+long-runs: $(READY)  ## ten times the length of all that runs long (hours); ONLY=LSTM: only those
+	@# one arena: glibc never gives back what is free at the top of those of other threads
+	@HW4_LONG_RUNS=1 MALLOC_ARENA_MAX=1 $(PY) -m pytest tests/test_long_runs.py $(if $(ONLY),-k '$(ONLY)')
 
 matrix: $(READY)  ## tests and figures with old and new libraries on every Python here (hours)
 	@$(PY) tests/matrix.py
