@@ -258,7 +258,7 @@ def test_ten_times_the_training_of_question_5_neither_grows_nor_drifts(
     model.get_callbacks = lambda: [*usual(), Watch()]
     model.train(x, y, train_from_scratch=True)
     losses = model.loss_history["losses"]
-    # TensorFlow's threads may hold some megabytes now and then: the least of ten epochs is in use
+    # TensorFlow's threads hold some megabytes now and then: the least of ten epochs is in use
     growth = min(memory[90:]) - min(memory[30:40])
     report(
         request,
