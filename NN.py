@@ -4,7 +4,9 @@ Read from top to bottom: the activations, the loss and dropout, then the forward
 and the backward pass, then the two ways of training.
 
 Symbols: N rows, M = 8 inputs, K = 15 and R = 7 hidden units, D = 3 classes. Sizes
-are always taken from the parameters, so nets of other sizes work as well.
+are always taken from the parameters, so nets of other sizes work as well. Public
+methods take and return a row an example; inside, arrays have a row a unit, (K, N)
+instead of (N, K): loops then run along the many examples, not along the few units.
 
 References
 ----------
@@ -192,7 +194,7 @@ class NeuralNet:
         if u.ndim != 2 or u.size == 0:
             raise ValueError(f"u must have shape (N, D), N > 0 and D > 0, got {u.shape}")
         with _overflow_checked_after():  # a gap beyond the range of floats is of probability 0
-            return _in_double(_softmax, u)
+            return _in_double(_softmax, u.T).T
 
     def cross_entropy_loss(self, y: ArrayLike, y_hat: ArrayLike) -> float:
         """Return the mean cross-entropy of predicted probabilities.
@@ -266,57 +268,65 @@ class NeuralNet:
         """
         x = _as_rows(x, "x")
         self._check_inputs(x)
-        earlier = self.cache
-        with _overflow_checked_after():
-            y_hat, *_ = self._forward(_with_ones(x), _stacked(self.parameters), use_dropout)
+        layers, earlier = _stacked(self.parameters), self.cache
         try:
+            with _overflow_checked_after():
+                self._forward(_with_ones(x), layers, _rooms(layers, len(x)), use_dropout)
             # o3 of an infinite u3 is finite; any other infinity goes on to the end
             _require_finite(
-                "x and parameters must keep every layer finite", y_hat, self.cache["u3"]
+                "x and parameters must keep every layer finite", self.cache["o3"], self.cache["u3"]
             )
-        except ValueError:
+        except BaseException:
             self.cache = earlier
             raise
-        return y_hat
+        return self.cache["o3"]
 
     def _forward(
-        self, x: np.ndarray, layers: list[np.ndarray], use_dropout: bool
+        self,
+        x: np.ndarray,
+        layers: list[np.ndarray],
+        rooms: list[np.ndarray],
+        use_dropout: bool,
     ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
-        """Run the net on rows known to be good.
+        """Run the net on examples known to be good.
 
         Parameters
         ----------
-        x : ndarray, shape (N, M + 1)
-            Rows with a last column of ones.
+        x : ndarray, shape (M + 1, N)
+            Examples with a last row of ones.
         layers : list of ndarray
             As ``_stacked`` gives them.
+        rooms : list of ndarray
+            As ``_rooms`` gives them, for N examples or more; ``cache`` will look into them.
         use_dropout : bool
 
         Returns
         -------
-        ndarray, shape (N, D)
+        ndarray, shape (D, N)
             Probabilities.
         list of ndarray
-            What went into each layer, a column of ones included.
+            What went into each layer, a row of ones included.
         list of ndarray
             The slopes do/du of both hidden layers.
         """
-        cache = {"X": x[:, :-1]}
-        cache["u1"] = _product(x, layers[0])  # (N, K)
-        hidden1 = _room_before_ones(cache["u1"].shape)  # (N, K + 1)
-        cache["o1"], slope1 = _silu_and_slope(cache["u1"], out=hidden1[:, :-1])
+        count = x.shape[1]
+        hidden1, hidden2 = rooms[0][:, :count], rooms[1][:, :count]  # (K + 1, N), (R + 1, N)
+        cache = self.cache = {}  # at once: an earlier one may look into these rooms
+        u1 = np.dot(layers[0].T, x)  # (K, N)
+        o1, slope1 = _silu_and_slope(u1, out=hidden1[:-1])
         if use_dropout:
-            cache["mask"] = _kept(slope1.shape, self.dropout_prob)
-            factor = _dropout_factor(cache["mask"], self.dropout_prob)
-            cache["o1"] *= factor
+            mask = _kept((count, len(u1)), self.dropout_prob)
+            factor = _dropout_factor(mask.T, self.dropout_prob)
+            o1 *= factor
             slope1 *= factor
-        cache["u2"] = _product(hidden1, layers[1])  # (N, R)
-        hidden2 = _room_before_ones(cache["u2"].shape)  # (N, R + 1)
-        cache["o2"], slope2 = _silu_and_slope(cache["u2"], out=hidden2[:, :-1])
-        cache["u3"] = _product(hidden2, layers[2])  # (N, D)
-        cache["o3"] = _softmax(cache["u3"])
-        self.cache = cache
-        return cache["o3"], [x, hidden1, hidden2], [slope1, slope2]
+            cache["mask"] = mask
+        u2 = np.dot(layers[1].T, hidden1)  # (R, N)
+        o2, slope2 = _silu_and_slope(u2, out=hidden2[:-1])
+        u3 = np.dot(layers[2].T, hidden2)  # (D, N)
+        o3 = _softmax(u3)
+        cache["X"], cache["u1"], cache["o1"] = x[:-1].T, u1.T, o1.T
+        cache["u2"], cache["o2"], cache["u3"], cache["o3"] = u2.T, o2.T, u3.T, o3.T
+        return o3, [x, hidden1, hidden2], [slope1, slope2]
 
     def compute_gradients(self, y: ArrayLike, yh: ArrayLike, use_dropout: bool) -> Parameters:
         """Return the gradient of the mean loss with respect to every parameter.
@@ -347,14 +357,14 @@ class NeuralNet:
         cache = {key: _as_rows(self.cache[key], f"cache['{key}']") for key in needed}
         if len(y) != len(cache["X"]):
             raise ValueError(f"y must have {len(cache['X'])} rows as X has, got {len(y)}")
-        slope1, slope2 = (_silu_and_slope(cache[key])[1] for key in ("u1", "u2"))
+        slopes = [_silu_and_slope(cache[key].T)[1] for key in ("u1", "u2")]
         if use_dropout:
-            slope1 = slope1 * _dropout_factor(cache["mask"], self.dropout_prob)
+            slopes[0] *= _dropout_factor(cache["mask"].T, self.dropout_prob)
         inputs = [_with_ones(cache[key]) for key in ("X", "o1", "o2")]
         layers = _stacked(self.parameters)
         gradients = [np.empty(layer.shape) for layer in layers]
         with _overflow_checked_after():
-            _gradients_into(gradients, layers, y, yh, inputs, [slope1, slope2], len(y))
+            _gradients_into(gradients, layers, y.T, yh.T, inputs, slopes, len(y))
         _require_finite("cache, y and yh must give finite gradients", *gradients)
         return _unstacked(gradients)
 
@@ -451,12 +461,13 @@ class NeuralNet:
         The recorded loss is that of the forward pass before the update. Interrupting
         keeps the parameters and losses so far; training again starts anew.
         """
-        x, y, vectors = self._start_training(x, y, iter)
+        x, y, work = self._start_training(x, y, iter)
         for iteration in range(iter):
             with_loss = _is_recorded(iteration, local_test)
-            loss = self._train_on(x, y, vectors, use_momentum, with_loss)
-            self._record(iteration, loss)
-        self._stop_if_diverged("parameters", vectors.parameters, iter)
+            loss = self._train_on(x, y, work, use_momentum, with_loss)
+            if loss is not None:
+                self._record(iteration, loss)
+        self._stop_if_diverged("parameters", work.parameters, iter)
 
     @_overflow_checked_after()
     def batch_gradient_descent(
@@ -491,22 +502,21 @@ class NeuralNet:
         goes on at its beginning, so 9 rows in batches of 6 give rows 1-6, 7-9 and 1-3,
         4-9, and so on. At every recorded loss the batch's targets go to ``batch_y``.
         """
-        x, y, vectors = self._start_training(x, y, iter)
-        rows, size = len(x), self.batch_size
-        # The data, continued from its beginning: every batch is one slice, never a copy.
-        x_wrapped, y_wrapped = (
-            np.asfortranarray(np.resize(data, (rows + size, data.shape[1]))) for data in (x, y)
-        )
+        size = self.batch_size
+        x, y, work = self._start_training(x, y, iter, at_once=size)
+        rows = x.shape[1]
+        # The data, continued from their beginning: every batch is one slice, never a copy.
+        x, y = (data.take(np.arange(rows + size), axis=1, mode="wrap") for data in (x, y))
         for iteration in range(iter):
             first = iteration * size % rows
-            batch_x, batch_y = x_wrapped[first : first + size], y_wrapped[first : first + size]
+            batch_x, batch_y = x[:, first : first + size], y[:, first : first + size]
             with_loss = _is_recorded(iteration, local_test)
-            loss = self._train_on(batch_x, batch_y, vectors, use_momentum, with_loss)
+            loss = self._train_on(batch_x, batch_y, work, use_momentum, with_loss)
             self.iteration += 1
             if loss is not None:
-                self.batch_y.append(batch_y.copy())
-            self._record(iteration, loss)
-        self._stop_if_diverged("parameters", vectors.parameters, iter)
+                self.batch_y.append(batch_y.T.copy())
+                self._record(iteration, loss)
+        self._stop_if_diverged("parameters", work.parameters, iter)
 
     def predict(self, x: ArrayLike) -> np.ndarray:
         """Return the most probable class of every row, without dropout.
@@ -522,9 +532,26 @@ class NeuralNet:
         return np.argmax(self.forward(x, use_dropout=False), axis=1)
 
     def _start_training(
-        self, x: ArrayLike, y: ArrayLike, iterations: int
-    ) -> tuple[np.ndarray, np.ndarray, "_Vectors"]:
-        """Check the data, draw the parameters and forget earlier training."""
+        self, x: ArrayLike, y: ArrayLike, iterations: int, at_once: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray, "_Workspace"]:
+        """Check the data, draw the parameters and forget earlier training.
+
+        Parameters
+        ----------
+        x, y, iterations
+            What the training was given.
+        at_once : int, optional
+            Rows in an iteration, by default all.
+
+        Returns
+        -------
+        ndarray, shape (M + 1, N)
+            The inputs and a last row of ones.
+        ndarray, shape (D, N)
+            The targets.
+        _Workspace
+            What ``_train_on`` needs.
+        """
         _check_count(iterations, "iter", smallest=0)
         x, y = _as_rows(x, "x"), _as_rows(y, "y")
         expected = (self.dimensions[0], self.dimensions[-1])
@@ -539,54 +566,55 @@ class NeuralNet:
         parameters, layers = _flattened(_stacked(self.parameters))
         change, change_layers = _flattened(_stacked(self.change))
         self.parameters, self.change = _unstacked(layers), _unstacked(change_layers)
-        vectors = _Vectors(parameters, layers, change, *_flattened(change_layers))
-        return _with_ones(x), np.asfortranarray(y), vectors  # by columns, see _product
+        rooms = _rooms(layers, min(at_once or len(x), BLOCK_ROWS))
+        work = _Workspace(parameters, layers, change, *_flattened(change_layers), rooms)
+        return _with_ones(x), np.ascontiguousarray(y.T), work
 
     def _train_on(
         self,
         x: np.ndarray,
         y: np.ndarray,
-        vectors: "_Vectors",
+        work: "_Workspace",
         use_momentum: bool,
         with_loss: bool,
     ) -> float | None:
         """Do one iteration; return the loss before the update if it is wanted, else None."""
-        loss = self._gradients_of(x, y, vectors, with_loss)
-        step = vectors.gradients
+        loss = self._gradients_of(x, y, work, with_loss)
+        step = work.gradients
         if use_momentum:
-            step = vectors.change[:] = self._momentum_step(vectors.change, step)
-        vectors.parameters[:] = self._moved(vectors.parameters, step)
+            step = work.change[:] = self._momentum_step(work.change, step)
+        work.parameters[:] = self._moved(work.parameters, step)
         self.weight_updates += 1
         return loss
 
     def _gradients_of(
-        self, x: np.ndarray, y: np.ndarray, vectors: "_Vectors", with_loss: bool
+        self, x: np.ndarray, y: np.ndarray, work: "_Workspace", with_loss: bool
     ) -> float | None:
-        """Leave the gradients of the mean loss in vectors; return that loss if it is wanted."""
-        if len(x) <= BLOCK_ROWS:
-            return self._gradients_of_block(x, y, vectors, with_loss, len(x))
-        losses, gradients = [], np.zeros_like(vectors.gradients)
-        for first in range(0, len(x), BLOCK_ROWS):
-            rows = slice(first, first + BLOCK_ROWS)
-            losses.append(self._gradients_of_block(x[rows], y[rows], vectors, with_loss, len(x)))
-            gradients += vectors.gradients
-        vectors.gradients[:] = gradients
+        """Leave the gradients of the mean loss in work; return that loss if it is wanted."""
+        count = x.shape[1]
+        if count <= BLOCK_ROWS:
+            return self._gradients_of_block(x, y, work, with_loss, count)
+        losses, gradients = [], np.zeros_like(work.gradients)
+        for first in range(0, count, BLOCK_ROWS):
+            block_x, block_y = (data[:, first : first + BLOCK_ROWS] for data in (x, y))
+            losses.append(self._gradients_of_block(block_x, block_y, work, with_loss, count))
+            gradients += work.gradients
+        work.gradients[:] = gradients
         return sum(losses) if with_loss else None
 
     def _gradients_of_block(
-        self, x: np.ndarray, y: np.ndarray, vectors: "_Vectors", with_loss: bool, count: int
+        self, x: np.ndarray, y: np.ndarray, work: "_Workspace", with_loss: bool, count: int
     ) -> float | None:
         """Do ``_gradients_of`` for some of count rows: their share of the mean."""
-        y_hat, inputs, slopes = self._forward(x, vectors.layers, self.use_dropout)
-        _gradients_into(vectors.gradient_layers, vectors.layers, y, y_hat, inputs, slopes, count)
+        y_hat, inputs, slopes = self._forward(x, work.layers, work.rooms, self.use_dropout)
+        _gradients_into(work.gradient_layers, work.layers, y, y_hat, inputs, slopes, count)
         return _cross_entropy(y, y_hat, count) if with_loss else None
 
-    def _record(self, iteration: int, loss: float | None) -> None:
-        """Keep and print a loss, unless there is none."""
-        if loss is not None:
-            self._stop_if_diverged("loss", loss, iteration)
-            self.loss.append(loss)
-            print("Loss after iteration %i: %f" % (iteration, loss))
+    def _record(self, iteration: int, loss: float) -> None:
+        """Keep and print a loss."""
+        self._stop_if_diverged("loss", loss, iteration)
+        self.loss.append(loss)
+        print("Loss after iteration %i: %f" % (iteration, loss))
 
     def _stop_if_diverged(self, name: str, values: np.ndarray | float, iterations: int) -> None:
         """Raise unless values are finite after so many iterations."""
@@ -610,14 +638,15 @@ class NeuralNet:
             raise ValueError(f"x must have shape (N, {inputs}), got {x.shape}")
 
 
-class _Vectors(NamedTuple):
-    """All parameters, changes and gradients as a vector each: one step moves them all."""
+class _Workspace(NamedTuple):
+    """What training works on, made once. One step along a vector moves all parameters."""
 
     parameters: np.ndarray
     layers: list[np.ndarray]  # the same numbers, as _stacked has them
     change: np.ndarray
     gradients: np.ndarray
     gradient_layers: list[np.ndarray]
+    rooms: list[np.ndarray]  # as _rooms makes them
 
 
 def _stacked(parameters: Parameters) -> list[np.ndarray]:
@@ -640,24 +669,23 @@ def _flattened(layers: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
     return vector, [part.reshape(layer.shape) for layer, part in zip(layers, parts, strict=True)]
 
 
-def _room_before_ones(shape: tuple[int, int]) -> np.ndarray:
-    """Return an array of N rows, laid out by columns: room for a table, then a column of ones."""
-    rows, columns = shape
-    room = np.empty((columns + 1, rows)).T
-    room[:, -1] = 1.0
+def _room_over_ones(units: int, count: int) -> np.ndarray:
+    """Return room for what comes from some units for count examples, and a last row of ones."""
+    room = np.empty((units + 1, count))
+    room[-1] = 1.0
     return room
 
 
+def _rooms(layers: list[np.ndarray], count: int) -> list[np.ndarray]:
+    """Return room for what goes into the second and the third layer."""
+    return [_room_over_ones(layer.shape[1], count) for layer in layers[:-1]]
+
+
 def _with_ones(table: np.ndarray) -> np.ndarray:
-    """Return a copy of a table (N, columns), laid out by columns, with one more column of ones."""
-    widened = _room_before_ones(table.shape)
-    widened[:, :-1] = table
+    """Return a copy of a table (N, columns) as (columns + 1, N), its last row of ones."""
+    widened = _room_over_ones(table.shape[1], len(table))
+    widened[:-1] = table.T
     return widened
-
-
-def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a @ b laid out by columns: what follows then runs along N, not along a few units."""
-    return np.dot(b.T, a.T).T
 
 
 def _gradients_into(
@@ -671,16 +699,17 @@ def _gradients_into(
 ) -> None:
     """Apply the chain rule from the loss, a mean over count rows, back to the first layer.
 
-    For inputs and slopes see ``NeuralNet._forward``.
+    y and yh have shape (D, N); for inputs and slopes see ``NeuralNet._forward``.
     """
-    # softmax with cross-entropy only: the two Jacobians collapse to yh - y
-    d_u3 = (yh - y) / count  # (N, D); the one place where the mean is taken
-    d_u2 = _product(d_u3, layers[2][:-1].T)  # (N, R); so far d_o2, which b has no part in
+    d_u3 = yh - y  # (D, N); softmax with cross-entropy only: the two Jacobians collapse
+    d_u3 /= count  # the one place where the mean is taken
+    d_u2 = np.dot(layers[2][:-1], d_u3)  # (R, N); so far d_o2, which b has no part in
     d_u2 *= slopes[1]
-    d_u1 = _product(d_u2, layers[1][:-1].T)  # (N, K); so far d_o1
+    d_u1 = np.dot(layers[1][:-1], d_u2)  # (K, N); so far d_o1
     d_u1 *= slopes[0]
-    for gradient, a, d_u in zip(out, inputs, (d_u1, d_u2, d_u3), strict=True):
-        np.dot(a.T, d_u, out=gradient)
+    np.dot(inputs[0], d_u1.T, out=out[0])
+    np.dot(inputs[1], d_u2.T, out=out[1])
+    np.dot(inputs[2], d_u3.T, out=out[2])
 
 
 def _silu_and_slope(u: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -707,15 +736,17 @@ def _kept(shape: tuple[int, ...], prob: float) -> np.ndarray:
 
 def _dropout_factor(mask: np.ndarray, prob: float) -> np.ndarray:
     """Return what dropout multiplies each element with: 0, or 1 / (1 - prob) for one kept."""
-    factor = np.asarray(mask).astype(np.float64, order="F")
+    factor = np.asarray(mask).astype(np.float64, order="C")
     factor /= 1 - prob
     return factor
 
 
 def _softmax(u: np.ndarray) -> np.ndarray:
-    # reduce is what max() and sum() call in the end
-    exponentials = np.exp(u - np.maximum.reduce(u, axis=1, keepdims=True))  # at most 1
-    return exponentials / np.add.reduce(exponentials, axis=1, keepdims=True)
+    """Return the softmax of every column of an array (D, N)."""
+    probabilities = u - np.maximum.reduce(u)  # reduce is what max() and sum() call in the end
+    np.exp(probabilities, out=probabilities)  # at most 1
+    probabilities /= np.add.reduce(probabilities)
+    return probabilities
 
 
 def _cross_entropy(y: np.ndarray, y_hat: np.ndarray, count: int) -> float:

@@ -196,6 +196,29 @@ def test_a_trained_net_interrupted_anywhere_has_no_losses_of_other_parameters(
     assert had_losses == {False, True}
 
 
+@DESCENTS
+def test_what_an_interrupted_training_remembers_is_of_one_iteration(
+    kind, use_dropout, use_momentum
+):
+    keys = {"X", "u1", "o1", "u2", "o2", "u3", "o3"} | ({"mask"} if use_dropout else set())
+    had_all = set()
+    for line in itertools.count():
+        net = new_net(use_dropout, use_momentum)
+        if not interrupted_at(line, lambda net=net: descend(net, kind, 2)):
+            break
+        is_whole = set(net.cache) == keys
+        had_all.add(is_whole)
+        if is_whole:
+            scale = net.cache["mask"] / (1 - net.dropout_prob) if use_dropout else 1.0
+            for u, o, factor in (("u1", "o1", scale), ("u2", "o2", 1.0)):
+                expected = net.silu(net.cache[u]) * factor
+                np.testing.assert_allclose(net.cache[o], expected, rtol=1e-12, err_msg=o)
+        else:
+            with pytest.raises(ValueError, match="cache must hold"):
+                net.compute_gradients(TARGETS, TARGETS, use_dropout)
+    assert had_all == {False, True}
+
+
 # --- Question 2 ----------------------------------------------------------------------------------
 
 

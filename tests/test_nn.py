@@ -4,6 +4,7 @@ import json
 import platform
 import re
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import conditions
 import nn_reference
@@ -512,6 +513,16 @@ def test_forward_and_predict_refuse_rows_that_do_not_fit(x):
     for call in (lambda: net.forward(x, False), lambda: net.predict(x)):
         with refused(r"\bx\b", unchanged=net):
             call()
+
+
+def test_an_interrupted_forward_pass_leaves_the_cache_of_the_last_one(monkeypatch):
+    net, _ = net_with(FULL)
+    net.forward(inputs(5), use_dropout=False)
+    earlier = {key: value.copy() for key, value in net.cache.items()}
+    monkeypatch.setattr("NN._softmax", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        net.forward(inputs(5, seed=3), use_dropout=False)
+    assert_same_dict(net.cache, earlier)
 
 
 def test_predict_returns_the_likeliest_class_without_dropping_anything():
