@@ -4,9 +4,10 @@ Read from top to bottom: the activations, the loss and dropout, then the forward
 and the backward pass, then the two ways of training.
 
 Symbols: N rows, M = 8 inputs, K = 15 and R = 7 hidden units, D = 3 classes. Sizes
-are always taken from the parameters, so nets of other sizes work as well. Public
-methods take and return a row an example; inside, arrays have a row a unit, (K, N)
-instead of (N, K): loops then run along the many examples, not along the few units.
+are always taken from the parameters, so nets of other sizes work as well. What is
+public, ``cache`` too, has a row an example; inside, what is worked out for N examples
+has a row a unit, (K, N) instead of (N, K): NumPy's loops then run along the many
+examples, not along the few units.
 
 References
 ----------
@@ -65,7 +66,7 @@ class NeuralNet:
         theta1 (M, K), b1 (K,), theta2 (K, R), b2 (R,), theta3 (R, D), b3 (D,).
     cache : dict of str to ndarray
         What ``forward`` leaves for ``compute_gradients``; after a training, of the last
-        2,048 rows at most.
+        2,048 rows at most, and empty if an interruption cut an iteration short.
     change : dict of str to ndarray
         Last change of every parameter, for momentum.
     loss : list of float
@@ -268,18 +269,13 @@ class NeuralNet:
         """
         x = _as_rows(x, "x")
         self._check_inputs(x)
-        layers, earlier = _stacked(self.parameters), self.cache
-        try:
-            with _overflow_checked_after():
-                self._forward(_with_ones(x), layers, _rooms(layers, len(x)), use_dropout)
-            # o3 of an infinite u3 is finite; any other infinity goes on to the end
-            _require_finite(
-                "x and parameters must keep every layer finite", self.cache["o3"], self.cache["u3"]
-            )
-        except BaseException:
-            self.cache = earlier
-            raise
-        return self.cache["o3"]
+        layers = _stacked(self.parameters)
+        with _overflow_checked_after():
+            cache, *_ = self._forward(_with_ones(x), layers, _rooms(layers, len(x)), use_dropout)
+        # o3 of an infinite u3 is finite; any other infinity goes on to the end
+        _require_finite("x and parameters must keep every layer finite", cache["o3"], cache["u3"])
+        self.cache = cache
+        return cache["o3"]
 
     def _forward(
         self,
@@ -287,7 +283,7 @@ class NeuralNet:
         layers: list[np.ndarray],
         rooms: list[np.ndarray],
         use_dropout: bool,
-    ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    ) -> tuple[dict[str, np.ndarray], list[np.ndarray], list[np.ndarray]]:
         """Run the net on examples known to be good.
 
         Parameters
@@ -297,13 +293,13 @@ class NeuralNet:
         layers : list of ndarray
             As ``_stacked`` gives them.
         rooms : list of ndarray
-            As ``_rooms`` gives them, for N examples or more; ``cache`` will look into them.
+            As ``_rooms`` gives them, for N examples or more.
         use_dropout : bool
 
         Returns
         -------
-        ndarray, shape (D, N)
-            Probabilities.
+        dict of str to ndarray
+            The ``cache`` of this pass; o1 and o2 look into the rooms.
         list of ndarray
             What went into each layer, a row of ones included.
         list of ndarray
@@ -311,22 +307,19 @@ class NeuralNet:
         """
         count = x.shape[1]
         hidden1, hidden2 = rooms[0][:, :count], rooms[1][:, :count]  # (K + 1, N), (R + 1, N)
-        cache = self.cache = {}  # at once: an earlier one may look into these rooms
         u1 = np.dot(layers[0].T, x)  # (K, N)
         o1, slope1 = _silu_and_slope(u1, out=hidden1[:-1])
+        cache = {"X": x[:-1].T, "u1": u1.T, "o1": o1.T}
         if use_dropout:
-            mask = _kept((count, len(u1)), self.dropout_prob)
-            factor = _dropout_factor(mask.T, self.dropout_prob)
+            cache["mask"] = _kept((count, len(u1)), self.dropout_prob)  # draw order is graded
+            factor = _dropout_factor(cache["mask"].T, self.dropout_prob)
             o1 *= factor
             slope1 *= factor
-            cache["mask"] = mask
         u2 = np.dot(layers[1].T, hidden1)  # (R, N)
         o2, slope2 = _silu_and_slope(u2, out=hidden2[:-1])
         u3 = np.dot(layers[2].T, hidden2)  # (D, N)
-        o3 = _softmax(u3)
-        cache["X"], cache["u1"], cache["o1"] = x[:-1].T, u1.T, o1.T
-        cache["u2"], cache["o2"], cache["u3"], cache["o3"] = u2.T, o2.T, u3.T, o3.T
-        return o3, [x, hidden1, hidden2], [slope1, slope2]
+        cache["u2"], cache["o2"], cache["u3"], cache["o3"] = u2.T, o2.T, u3.T, _softmax(u3).T
+        return cache, [x, hidden1, hidden2], [slope1, slope2]
 
     def compute_gradients(self, y: ArrayLike, yh: ArrayLike, use_dropout: bool) -> Parameters:
         """Return the gradient of the mean loss with respect to every parameter.
@@ -501,14 +494,16 @@ class NeuralNet:
         All batches have ``batch_size`` rows; the one that reaches the end of the data
         goes on at its beginning, so 9 rows in batches of 6 give rows 1-6, 7-9 and 1-3,
         4-9, and so on. At every recorded loss the batch's targets go to ``batch_y``.
+        Interrupting does what it does in ``gradient_descent``.
         """
         size = self.batch_size
         x, y, work = self._start_training(x, y, iter, at_once=size)
-        rows = x.shape[1]
+        count = x.shape[1]
         # The data, continued from their beginning: every batch is one slice, never a copy.
-        x, y = (data.take(np.arange(rows + size), axis=1, mode="wrap") for data in (x, y))
+        wrapped = np.arange(count + size) % count
+        x, y = (data.take(wrapped, axis=1) for data in (x, y))
         for iteration in range(iter):
-            first = iteration * size % rows
+            first = iteration * size % count
             batch_x, batch_y = x[:, first : first + size], y[:, first : first + size]
             with_loss = _is_recorded(iteration, local_test)
             loss = self._train_on(batch_x, batch_y, work, use_momentum, with_loss)
@@ -541,7 +536,7 @@ class NeuralNet:
         x, y, iterations
             What the training was given.
         at_once : int, optional
-            Rows in an iteration, by default all.
+            Examples in an iteration, by default all.
 
         Returns
         -------
@@ -566,7 +561,8 @@ class NeuralNet:
         parameters, layers = _flattened(_stacked(self.parameters))
         change, change_layers = _flattened(_stacked(self.change))
         self.parameters, self.change = _unstacked(layers), _unstacked(change_layers)
-        rooms = _rooms(layers, min(at_once or len(x), BLOCK_ROWS))
+        count = len(x) if at_once is None else at_once
+        rooms = _rooms(layers, min(count, BLOCK_ROWS))
         work = _Workspace(parameters, layers, change, *_flattened(change_layers), rooms)
         return _with_ones(x), np.ascontiguousarray(y.T), work
 
@@ -605,8 +601,10 @@ class NeuralNet:
     def _gradients_of_block(
         self, x: np.ndarray, y: np.ndarray, work: "_Workspace", with_loss: bool, count: int
     ) -> float | None:
-        """Do ``_gradients_of`` for some of count rows: their share of the mean."""
-        y_hat, inputs, slopes = self._forward(x, work.layers, work.rooms, self.use_dropout)
+        """Do ``_gradients_of`` for some of count examples: their share of the mean."""
+        self.cache = {}  # the last one looks into the rooms that are filled anew
+        cache, inputs, slopes = self._forward(x, work.layers, work.rooms, self.use_dropout)
+        self.cache, y_hat = cache, cache["o3"].T
         _gradients_into(work.gradient_layers, work.layers, y, y_hat, inputs, slopes, count)
         return _cross_entropy(y, y_hat, count) if with_loss else None
 
@@ -697,7 +695,7 @@ def _gradients_into(
     slopes: list[np.ndarray],
     count: int,
 ) -> None:
-    """Apply the chain rule from the loss, a mean over count rows, back to the first layer.
+    """Apply the chain rule from the loss, a mean over count examples, back to the first layer.
 
     y and yh have shape (D, N); for inputs and slopes see ``NeuralNet._forward``.
     """
@@ -736,7 +734,7 @@ def _kept(shape: tuple[int, ...], prob: float) -> np.ndarray:
 
 def _dropout_factor(mask: np.ndarray, prob: float) -> np.ndarray:
     """Return what dropout multiplies each element with: 0, or 1 / (1 - prob) for one kept."""
-    factor = np.asarray(mask).astype(np.float64, order="C")
+    factor = np.asarray(mask).astype(np.float64, order="C")  # the mask may come transposed
     factor /= 1 - prob
     return factor
 

@@ -214,6 +214,7 @@ def test_what_an_interrupted_training_remembers_is_of_one_iteration(
                 expected = net.silu(net.cache[u]) * factor
                 np.testing.assert_allclose(net.cache[o], expected, rtol=1e-12, err_msg=o)
         else:
+            assert net.cache == {}
             with pytest.raises(ValueError, match="cache must hold"):
                 net.compute_gradients(TARGETS, TARGETS, use_dropout)
     assert had_all == {False, True}

@@ -4,6 +4,7 @@ import json
 import platform
 import re
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from unittest.mock import Mock
 
 import conditions
@@ -22,6 +23,7 @@ from helpers import (
     stream_position,
 )
 
+import NN
 from NN import NeuralNet
 
 KEYS = nn_reference.KEYS
@@ -522,7 +524,35 @@ def test_an_interrupted_forward_pass_leaves_the_cache_of_the_last_one(monkeypatc
     monkeypatch.setattr("NN._softmax", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         net.forward(inputs(5, seed=3), use_dropout=False)
-    assert_same_dict(net.cache, earlier)
+    assert_same_dict(net.cache, earlier, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["gradient_descent", "batch_gradient_descent"])
+def test_nothing_later_writes_into_the_cache_of_a_training(kind):
+    x, y = inputs(12), targets(12)
+    net = make_net(y, use_dropout=True, batch_size=5)
+    getattr(net, kind)(x, y, use_momentum=False, iter=3)
+    cache, earlier = net.cache, {key: value.copy() for key, value in net.cache.items()}
+    net.predict(x)
+    net.forward(x, use_dropout=True)
+    getattr(net, kind)(x, y, use_momentum=False, iter=2)
+    assert_same_dict(cache, earlier, rtol=0)
+
+
+def test_threads_that_predict_with_one_net_do_not_mix(monkeypatch):
+    net, _ = net_with(FULL)
+    tables = [inputs(rows, seed=rows) for rows in (20, 30)]
+    expected = [net.predict(table) for table in tables]
+    both, usual = Barrier(2), NN._softmax
+
+    def meeting(u):
+        both.wait(timeout=30)  # each is in the middle of its forward pass when the other is
+        return usual(u)
+
+    monkeypatch.setattr(NN, "_softmax", meeting)
+    with ThreadPoolExecutor(2) as pool:
+        for predicted, right in zip(pool.map(net.predict, tables), expected, strict=True):
+            np.testing.assert_array_equal(predicted, right)
 
 
 def test_predict_returns_the_likeliest_class_without_dropping_anything():
