@@ -32,6 +32,18 @@ def no_warnings():
 
 
 @contextmanager
+def keras_layers_of(policy):
+    """Make Keras layers in this precision, such as float64, and float32 again after the block."""
+    import tensorflow as tf
+
+    tf.keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        tf.keras.config.set_dtype_policy("float32")
+
+
+@contextmanager
 def eagerly():
     """Run Keras nets step by step: tracing a graph takes longer than training a small net."""
     import tensorflow as tf

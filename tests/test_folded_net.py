@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import ROOT, keras_layers_of
 
 tf = pytest.importorskip("tensorflow")
 
@@ -66,9 +66,8 @@ def test_the_folded_net_gives_the_gradients_of_the_plain_one(model, rows):
 
 @pytest.fixture
 def in_float64():
-    tf.keras.config.set_dtype_policy("float64")
-    yield
-    tf.keras.config.set_dtype_policy("float32")
+    with keras_layers_of("float64"):
+        yield
 
 
 @pytest.mark.parametrize("kind", [RNN, LSTM])

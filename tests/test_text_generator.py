@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import ROOT, no_warnings, refused
+from helpers import ROOT, keras_layers_of, no_warnings, refused
 
 from text_generator import TextGenerator, next_character_function
 
@@ -361,26 +361,25 @@ def test_the_numpy_nets_predict_what_keras_does(name, scale, units):
 @pytest.mark.parametrize("name", ["RNN", "LSTM"])
 def test_with_the_trained_weights_the_numpy_nets_are_as_near_to_float64_as_keras(name):
     """Thirty steps spread the rounding of float32: 1e-5 in the mean, 1e-3 at worst."""
-    config = pytest.importorskip("tensorflow").keras.config
+    pytest.importorskip("tensorflow")
     from lstm import LSTM
     from rnn import RNN
 
     def trained(policy):
-        config.set_dtype_policy(policy)
-        try:
+        with keras_layers_of(policy):
             net = {"RNN": RNN, "LSTM": LSTM}[name](34, 30).define_model()
             net.build((None, 30))
-        finally:
-            config.set_dtype_policy("float32")
         net.load_weights(ROOT / "model_weights" / f"{name}_model.weights.h5")
         return net
 
     quick, plain = shown_to_both(trained("float32"), 34, 30, count=200)
     _, exact = shown_to_both(trained("float64"), 34, 30, count=200)
     assert (plain.dtype, exact.dtype) == (np.float32, np.float64)
-    off, off_in_keras = (np.sqrt(np.mean((p / exact - 1) ** 2)) for p in (quick, plain))
-    assert 0 < off_in_keras < 1e-4
-    assert off < 3 * off_in_keras  # 0.3 to 1.6 times as much was seen
+    off, off_in_keras = (np.abs(p / exact - 1) for p in (quick, plain))
+    mean, mean_in_keras = (np.sqrt(np.mean(o**2)) for o in (off, off_in_keras))
+    assert 0 < mean_in_keras < 1e-4
+    assert mean < 3 * mean_in_keras  # 0.3 to 1.6 times as much was seen
+    assert off.max() < 5 * off_in_keras.max()  # 0.2 to 2 times
     assert len(set(plain.argmax(axis=1))) > 5  # different windows, different answers
 
 
