@@ -180,6 +180,26 @@ def test_what_goes_wrong_in_one_environment_is_entered(monkeypatch, error, probl
     assert not result.good
 
 
+@pytest.mark.parametrize("of_core", ["192 of 192", "191 of 192"])
+@pytest.mark.parametrize("missing", ["tensorflow-cpu", "numpy"])
+def test_without_a_wheel_what_can_be_installed_is_worked_out(monkeypatch, missing, of_core):
+    def install(folder, executable, wanted, result):
+        if missing in wanted or "core" not in folder.name:
+            raise RuntimeError(f"no wheel of {missing}")
+        return executable
+
+    def work_out(result, python):
+        result.question_1, result.beans = {"1 thread": of_core}, {"forest": ["0.8832"]}
+
+    monkeypatch.setattr(matrix, "_installed", install)
+    monkeypatch.setattr(matrix, "_figures", work_out)
+    monkeypatch.setattr(matrix, "current_commit", lambda: "1234567")
+    result = matrix.run("newest", ("3.14.8", "python3.14"), [])
+    assert result.problem == f"no wheel of {missing}"
+    assert bool(result.question_1) == (missing == "tensorflow-cpu")
+    assert result.good == (missing == "numpy" or of_core == "192 of 192")
+
+
 def test_results_of_other_commits_are_left_out(monkeypatch, tmp_path):
     monkeypatch.setattr(matrix, "BUILD", tmp_path)
     for python, commit in (("3.11.7", "1234567"), ("3.12.1", "89abcde")):
