@@ -2,7 +2,11 @@
 # make test   the tests, on the real data where it is to be had
 # make help   all targets
 
-PYTHON ?= python3
+# python3, or another where TensorFlow has no wheel for that one
+IS_SUPPORTED := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'
+PYTHONS = $(foreach name,python3 python3.13 python3.12 python3.11,\
+  $(shell $(name) $(IS_SUPPORTED) 2>/dev/null && echo $(name)))
+PYTHON ?= $(firstword $(PYTHONS) python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -19,8 +23,8 @@ help:  ## list the targets
 env: $(READY)  ## make the environment in .venv
 
 $(READY): requirements.txt constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "hw4 needs Python 3.11 or later; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) $(IS_SUPPORTED) \
+	  || { echo "hw4 needs Python 3.11, 3.12 or 3.13; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Environment: installing into $(VENV) (2 to 5 minutes, once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --require-hashes --requirement constraints.txt
