@@ -60,7 +60,7 @@ def refused(name):
     with pytest.raises(datasets.MissingDataError) as caught:
         datasets.locate(name)
     entry, home = datasets.CATALOGUE[name], datasets.data_home()
-    absent = [file for file in entry.files if not (home / file).exists()]
+    absent = [file for file in entry.files if not os.path.lexists(home / file)]
     assert str(caught.value).startswith(f"{entry.title} is missing: {', '.join(absent)}\n")
     return str(caught.value)
 
@@ -327,8 +327,11 @@ def test_a_server_that_sends_a_byte_now_and_then_is_left(
     assert files_below(home) == set()
 
 
-def redirect(mirror, path, monkeypatch, pause):
-    """Let the server lead from /start to a path, and pause before both replies."""
+def redirect(mirror, path, monkeypatch, pause, body=0):
+    """Let the server lead from /start to a path, and pause before both replies.
+
+    The bytes of the redirection's own body come one by one, a tenth of a second apart.
+    """
     usual = mirror.answer
 
     def answer(request):
@@ -338,8 +341,12 @@ def redirect(mirror, path, monkeypatch, pause):
             return
         request.send_response(302)
         request.send_header("Location", path)
-        request.send_header("Content-Length", "0")
+        request.send_header("Content-Length", str(body))
         request.end_headers()
+        with contextlib.suppress(OSError):  # the other side has hung up
+            for _ in range(body):
+                request.wfile.write(b"x")
+                time.sleep(0.1)
 
     monkeypatch.setattr(mirror, "answer", answer)
     monkeypatch.setattr(datasets, "SLOW_WINDOW", 0.5)
@@ -363,6 +370,15 @@ def test_servers_that_think_before_they_answer_are_waited_for(
     path = first_path(offer("macbeth"))
     use("macbeth", redirect(mirror, path, monkeypatch, pause=0.8))
     assert datasets.locate("macbeth").kind == "real"
+    assert_nothing_or_all("macbeth", home, published)
+
+
+def test_the_body_of_a_redirection_is_not_waited_for(home, offer, mirror, published, monkeypatch):
+    path = first_path(offer("macbeth"))
+    use("macbeth", redirect(mirror, path, monkeypatch, pause=0, body=1_000))
+    started = time.monotonic()
+    assert datasets.locate("macbeth").kind == "real"
+    assert time.monotonic() - started < 60  # to its end it would take 100
     assert_nothing_or_all("macbeth", home, published)
 
 
@@ -479,18 +495,36 @@ def as_an_ordinary_user():
             os.seteuid(0)
 
 
+@pytest.mark.parametrize("mode", [0o555, 0o000])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_folder_that_may_not_be_written_is_named(
-    home, offer, published, monkeypatch, open_folder, name
+    home, offer, published, monkeypatch, open_folder, name, mode
 ):
     use(name, offer(name))
     assert datasets.locate(name).kind == "real"  # and whatever that imports is imported now
     monkeypatch.setenv("HW4_DATA_HOME", str(open_folder))
-    open_folder.chmod(0o555)
+    open_folder.chmod(mode)
     with as_an_ordinary_user():
         said = refused(name)
+    open_folder.chmod(0o755)
     assert f"{open_folder} cannot be written (Permission denied)" in said
     assert files_below(open_folder) == set()
+
+
+def test_a_folder_of_a_set_that_may_not_be_entered_is_named(
+    home, offer, published, monkeypatch, open_folder
+):
+    use("macbeth", offer("macbeth"))
+    assert datasets.locate("macbeth").kind == "real"
+    monkeypatch.setenv("HW4_DATA_HOME", str(open_folder))
+    open_folder.chmod(0o777)
+    file = place(open_folder, published["macbeth"])
+    file.parent.chmod(0o000)
+    with as_an_ordinary_user():
+        said = refused("macbeth")
+    file.parent.chmod(0o755)
+    assert f"{file} cannot be written (Permission denied)" in said
+    assert files_below(open_folder) == {"macbeth/1533-0.txt"}
 
 
 def test_a_file_where_a_folder_should_be_is_named(home, offer, published):

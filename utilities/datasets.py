@@ -648,9 +648,10 @@ def _refuse_other_hosts(url: str, led_from: str | None = None) -> None:
 
 
 def _refuse_to_be_led_elsewhere(response: Any, *_: Any, **__: Any) -> None:
-    """Check where a redirection leads before requests follows it."""
+    """Check where a redirection leads before requests follows it, and leave its body unread."""
     if response.is_redirect:
         _refuse_other_hosts(urljoin(response.url, response.headers["location"]), response.url)
+        response.close()  # requests would read the body to its end, however slowly it comes
 
 
 @contextlib.contextmanager
@@ -932,7 +933,7 @@ def _checked_standin(name: str, root: Path) -> Path:
 def _missing_message(name: str, home: Path, failures: list[str]) -> str:
     """Say which files are missing, where they were sought, where to get them and the way out."""
     entry = CATALOGUE[name]
-    absent = [file for file in entry.files if not (home / file).exists()]
+    absent = [file for file in entry.files if not os.path.lexists(home / file)]
     tried = "".join(f"\n  - {failure}" for failure in failures)
     return (
         f"{entry.title} is missing: {', '.join(absent)}\n"
