@@ -67,7 +67,8 @@ lock: $(TOOLS)  ## pin what the two requirements.txt need beside them, with hash
 
 audit: $(READY) $(TOOLS)  ## is anything that is installed known to be unsafe? (asks PyPI)
 	@$(PY) -m pip check
-	@$(TOOLS)/pip-audit --strict --requirement constraints.txt --require-hashes --disable-pip
+	@for pins in constraints.txt benchmarks/constraints.txt; do \
+	  $(TOOLS)/pip-audit --strict --requirement $$pins --require-hashes --disable-pip || exit 1; done
 
 $(TOOLS):
 	@echo "Tools: installing into build/tools, as they would change $(VENV)"

@@ -226,6 +226,10 @@ def _work_out_core(result: Result, executable: str, pins: Path) -> None:
     """Work out the figures of Questions 1 and 3 with the libraries that they need alone."""
     with _entering_problems(result):
         folder = BUILD / f"core-{result.name}-{result.python}"
+        if pins == PINNED:  # beside hashes, pip before 26 takes only what is asked for by version
+            pins = folder.with_suffix(".txt")
+            pins.parent.mkdir(parents=True, exist_ok=True)
+            pins.write_text("\n".join(_pins(PINNED)) + "\n", encoding="utf-8")
         python = _installed(folder, executable, [*CORE, "-c", pins], result)
         _say(result, "Questions 1 and 3 under every condition, without the other libraries")
         _figures(result, python)
@@ -274,21 +278,34 @@ def _installed(folder: Path, executable: str, wanted: Sequence[str | Path], resu
     if not is_made or NEWEST in wanted:  # what was the newest need not be so any more
         _say(result, "installing")
         subprocess.run([executable, "-m", "venv", "--clear", folder], check=True)
-        wheels = ("--quiet", "--only-binary", ":all:")  # an old source need not compile today
+        wheels = ("--only-binary", ":all:")  # an old source need not compile today
         finished = run_file("-m", "pip", "install", *wheels, *wanted, python=python, timeout=1800)
         if finished.returncode != 0:
+            said = finished.stdout + finished.stderr
             # without a wheel of a pinned version pip speaks of a conflict; alone, it names the pin
-            pins = ("--dry-run", "--no-deps", "-r", wanted[-1])
-            alone = run_file("-m", "pip", "install", *wheels, *pins, python=python, timeout=1800)
+            alone = ("--dry-run", "--no-deps", *_spoken_of(_pins(wanted[-1]), said))
+            tried = run_file("-m", "pip", "install", *wheels, *alone, python=python, timeout=1800)
             known = ("--dry-run", "--ignore-installed", "--no-deps", "pip")
             asked = run_file("-m", "pip", "install", *known, python=python, timeout=300)
             is_reached = asked.returncode == 0
-            raise RuntimeError(_why_not_installed(finished.stderr, alone.stderr, is_reached))
+            raise RuntimeError(_why_not_installed(said, tried.stderr, is_reached))
         stamp.write_text(asked_for, encoding="utf-8")
     listed = json.loads(run_file("-m", "pip", "list", "--format", "json", python=python).stdout)
     versions = {entry["name"].lower().replace("_", "-"): entry["version"] for entry in listed}
     result.versions = {name: versions[name] for name in LIBRARIES if name in versions}
     return python
+
+
+def _pins(path: Path) -> list[str]:
+    """Return what a file pins, without the hashes."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line.rstrip("\\ ") for line in lines if re.match(r"[\w.-]+==", line)]
+
+
+def _spoken_of(pins: Iterable[str], said: str) -> list[str]:
+    """Return the pins of the libraries that pip spoke of: no other can be why it failed."""
+    words = set(re.findall(r"[\w.-]*\w", said))
+    return [pin for pin in pins if pin.partition("==")[0] in words]
 
 
 def _why_not_installed(said: str, said_of_pins: str, is_reached: bool) -> str:
