@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conditions import BEANS, CONDITIONS, SHORT_LOSSES, reproduce
-from helpers import ROOT, clean_environment, run_file
+from helpers import ROOT, clean_environment, pins, run_file
 
 from utilities.commit import current_commit
 
@@ -222,15 +222,15 @@ def run(name: str, interpreter: tuple[str, str], tests: Sequence[str]) -> Result
     return result
 
 
-def _work_out_core(result: Result, executable: str, pins: Path) -> None:
+def _work_out_core(result: Result, executable: str, pinned: Path) -> None:
     """Work out the figures of Questions 1 and 3 with the libraries that they need alone."""
     with _entering_problems(result):
         folder = BUILD / f"core-{result.name}-{result.python}"
-        if pins == PINNED:  # beside hashes, pip before 26 takes only what is asked for by version
-            pins = folder.with_suffix(".txt")
-            pins.parent.mkdir(parents=True, exist_ok=True)
-            pins.write_text("\n".join(_pins(PINNED)) + "\n", encoding="utf-8")
-        python = _installed(folder, executable, [*CORE, "-c", pins], result)
+        if pinned == PINNED:  # beside hashes, pip before 26 takes only what is asked for by version
+            pinned = folder.with_suffix(".txt")
+            pinned.parent.mkdir(parents=True, exist_ok=True)
+            pinned.write_text("".join(f"{pin}\n" for pin, _ in pins()), encoding="utf-8")
+        python = _installed(folder, executable, [*CORE, "-c", pinned], result)
         _say(result, "Questions 1 and 3 under every condition, without the other libraries")
         _figures(result, python)
 
@@ -283,7 +283,7 @@ def _installed(folder: Path, executable: str, wanted: Sequence[str | Path], resu
         if finished.returncode != 0:
             said = finished.stdout + finished.stderr
             # without a wheel of a pinned version pip speaks of a conflict; alone, it names the pin
-            alone = ("--dry-run", "--no-deps", *_spoken_of(_pins(wanted[-1]), said))
+            alone = ("--dry-run", "--no-deps", *_spoken_of(wanted[-1], said))
             tried = run_file("-m", "pip", "install", *wheels, *alone, python=python, timeout=1800)
             known = ("--dry-run", "--ignore-installed", "--no-deps", "pip")
             asked = run_file("-m", "pip", "install", *known, python=python, timeout=300)
@@ -296,16 +296,10 @@ def _installed(folder: Path, executable: str, wanted: Sequence[str | Path], resu
     return python
 
 
-def _pins(path: Path) -> list[str]:
-    """Return what a file pins, without the hashes."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [line.rstrip("\\ ") for line in lines if re.match(r"[\w.-]+==", line)]
-
-
-def _spoken_of(pins: Iterable[str], said: str) -> list[str]:
+def _spoken_of(pinned: Path, said: str) -> list[str]:
     """Return the pins of the libraries that pip spoke of: no other can be why it failed."""
     words = set(re.findall(r"[\w.-]*\w", said))
-    return [pin for pin in pins if pin.partition("==")[0] in words]
+    return [str(pin) for pin, _ in pins(pinned) if pin.name in words]
 
 
 def _why_not_installed(said: str, said_of_pins: str, is_reached: bool) -> str:
